@@ -1,0 +1,1 @@
+"""Training: clips synthesized from stills, losses, and a resumable loop."""

@@ -1,0 +1,302 @@
+"""The training loop: resumable at any time, one log line a minute, samples to look at."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sam2.modeling.sam2_base import SAM2Base
+from torch import nn
+
+from earvid.errors import EarvidError
+from earvid.models.nano import NanoConfig, build_nano, trunk_of
+from earvid.models.weights import load_into, read_weights, save_weights
+from earvid.train.clips import ClipMaker, ClipSettings, TrainingClip
+from earvid.train.losses import LossWeights
+from earvid.train.prefetch import Prefetch
+from earvid.train.stills import StillRef, load_still
+from earvid.train.step import collate, run_clips
+from earvid.train.trunk_weights import load_trunk_weights
+from earvid.train.validate import ValidationReport, sample_sheet, validate
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train.
+
+    Args:
+        minutes: training time over all sessions of a run; the learning rate follows a cosine
+            over it.
+        learning_rate: peak, for everything but the trunk.
+        trunk_factor: the trunk's share of it.
+        frozen_stages: trunk stages that keep their initial weights (0 = train all).
+        frames_per_step: frames in a batch; clips get longer and fewer as training goes on.
+        lengths: clip lengths, spread evenly over the run.
+        weight_decay: of AdamW.
+        ema: decay of the averaged weights, which are the ones that ship.
+        seed: of clips and prompts.
+        save_every: seconds between checkpoints.
+        look_every: seconds between validations with samples.
+        threads: CPU threads, 0 = leave as is.
+    """
+
+    minutes: float = 60.0
+    learning_rate: float = 6e-4
+    trunk_factor: float = 0.25
+    frozen_stages: int = 2
+    frames_per_step: int = 24
+    lengths: tuple[int, ...] = (3, 4, 6, 8)
+    weight_decay: float = 0.02
+    ema: float = 0.998
+    seed: int = 0
+    save_every: float = 180.0
+    look_every: float = 600.0
+    threads: int = 0
+    clip: ClipSettings = field(default_factory=ClipSettings)
+    loss: LossWeights = field(default_factory=LossWeights)
+
+
+class Trainer:
+    """One training run in a folder: ``last.pt``, ``weights.safetensors``, ``log.jsonl``, samples.
+
+    Args:
+        run: the folder; an earlier run in it is continued.
+        config: the architecture.
+        settings: how to train.
+        train: photos to learn from.
+        held_out: photos for validation.
+        trunk_weights: ImageNet weights to start the trunk from, for a new run.
+        start_weights: weights to start the whole model from, for a new run.
+        log: receives one line of text at a time.
+
+    Raises:
+        EarvidError: a photo cannot be read, or the folder holds a run of another architecture.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        config: NanoConfig,
+        settings: TrainSettings,
+        train: Sequence[StillRef],
+        held_out: Sequence[StillRef],
+        *,
+        trunk_weights: Path | None = None,
+        start_weights: Path | None = None,
+        log: Callable[[str], None] = print,
+    ) -> None:
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        self.run, self.config, self.settings, self._log = run, config, settings, log
+        self.train_stills = [s for s in map(load_still, train) if s is not None]
+        self.held_stills = [s for s in map(load_still, held_out) if s is not None]
+        self.model = self._new_model(trunk_weights, start_weights)
+        self.optimizer = self._new_optimizer()
+        self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.step, self.elapsed = 0, 0.0
+        run.mkdir(parents=True, exist_ok=True)
+        if (run / "last.pt").exists():
+            self._resume()
+
+    @property
+    def progress(self) -> float:
+        """Share of the training time that is over, 0..1."""
+        return min(1.0, self.elapsed / (60 * self.settings.minutes))
+
+    def fit(self) -> ValidationReport | None:
+        """Train until the time is over; returns the last validation, if photos were held out."""
+        report = None
+        saved = looked = told = time.monotonic()
+        recent: list[dict[str, float]] = []
+        for length, stop in self._stages():
+            with self._batches(length) as batches:
+                for clips in batches:
+                    began = time.monotonic()
+                    recent.append(self._train_step(clips))
+                    now = time.monotonic()
+                    self.elapsed += now - began
+                    if now - told > 60:
+                        self._tell(recent, now - told)
+                        told, recent = now, []
+                    if now - saved > self.settings.save_every:
+                        self.save()
+                        saved = time.monotonic()
+                    if now - looked > self.settings.look_every:
+                        report = self.look()
+                        looked = told = time.monotonic()
+                    if self.progress >= stop:
+                        break
+        self.save()
+        return self.look() if self.held_stills else report
+
+    def _stages(self) -> Iterator[tuple[int, float]]:
+        """Clip lengths still to come, each with the progress at which it ends."""
+        lengths = self.settings.lengths
+        for i, length in enumerate(lengths):
+            stop = (i + 1) / len(lengths)
+            if self.progress < stop:
+                yield length, stop
+
+    def _batches(self, length: int) -> Prefetch[list[TrainingClip]]:
+        """Batches by step number, so that a resumed run sees the clips it would have seen."""
+        settings = self.settings
+        maker = ClipMaker(self.train_stills, replace(settings.clip, length=length), settings.seed)
+        size = max(1, settings.frames_per_step // length)
+        return Prefetch(lambda step: [maker.clip(step * 1000 + i) for i in range(size)], self.step)
+
+    def _train_step(self, clips: list[TrainingClip]) -> dict[str, float]:
+        rng = np.random.default_rng((self.settings.seed, 1, self.step))
+        batch = collate(clips, rng)
+        self._set_rates()
+        self.model.train()
+        self.model.image_encoder.trunk.eval()  # batch statistics stay those of the trunk's origin
+        # Presence starts untrained, and would blind the memory; truth stands in until it is not.
+        truth_share = max(0.0, 1.0 - 2.0 * max(0.0, self.progress - 0.1))
+        losses = run_clips(
+            self.model,
+            batch,
+            self.settings.loss,
+            force_presence=bool(self.progress < 0.6 and rng.random() < truth_share),
+        )
+        loss = torch.stack([x.total for x in losses]).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self._trainable(), 1.0)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+            self._update_average()
+        self.step += 1
+        return {
+            "loss": loss.item(),
+            "first": losses[0].iou.nanmean().item(),
+            "last": losses[-1].iou.nanmean().item(),
+            "presence": torch.stack([x.presence for x in losses]).mean().item(),
+        }
+
+    def _set_rates(self) -> None:
+        warm = min(1.0, (self.step + 1) / 100)
+        rate = warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * rate
+
+    def _update_average(self) -> None:
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                if value.is_floating_point():
+                    self.average[name].lerp_(value, 1 - decay)
+                else:
+                    self.average[name].copy_(value)
+
+    def _trainable(self) -> list[nn.Parameter]:
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def _new_model(self, trunk: Path | None, start: Path | None) -> SAM2Base:
+        torch.manual_seed(self.settings.seed)
+        model = build_nano(self.config)
+        if trunk is not None:
+            load_trunk_weights(model, trunk)
+        if start is not None:
+            weights, _ = read_weights(start)
+            load_into(model, weights, str(start))
+        if self.settings.frozen_stages:
+            body = trunk_of(model)
+            frozen = [body.conv_stem, body.bn1, *body.blocks[: self.settings.frozen_stages]]
+            for part in frozen:
+                part.requires_grad_(False)
+        return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def _new_optimizer(self) -> torch.optim.AdamW:
+        s = self.settings
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, p in self.model.named_parameters():
+            if p.requires_grad:
+                key = (name.startswith("image_encoder.trunk."), p.ndim > 1)
+                groups.setdefault(key, []).append(p)
+        return torch.optim.AdamW(
+            [
+                {
+                    "params": params,
+                    "peak": s.learning_rate * (s.trunk_factor if trunk else 1.0),
+                    "weight_decay": s.weight_decay if decays else 0.0,
+                }
+                for (trunk, decays), params in groups.items()
+            ],
+            lr=s.learning_rate,
+        )
+
+    def save(self) -> None:
+        """Write the checkpoint and the averaged weights, each whole or not at all."""
+        state = {
+            "config": self.config.to_dict(),
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "elapsed": self.elapsed,
+        }
+        temporary = self.run / "last.pt.partial"
+        torch.save(state, temporary)
+        temporary.replace(self.run / "last.pt")
+        notes = {"steps": self.step, "minutes": round(self.elapsed / 60, 1)}
+        save_weights(
+            self.run / "weights.safetensors", self.average, self.config.to_dict(), notes
+        )
+
+    def _resume(self) -> None:
+        path = self.run / "last.pt"
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise EarvidError(f"{path} is damaged; remove it to start this run anew.") from error
+        if state["config"] != self.config.to_dict():
+            raise EarvidError(f"{self.run} holds a run of another architecture; choose a new folder.")
+        self.model.load_state_dict(state["model"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.elapsed = state["step"], state["elapsed"]
+        self._log(f"resumed at step {self.step}, {self.elapsed / 60:.1f} min")
+
+    def look(self) -> ValidationReport | None:
+        """Validate the averaged weights on held-out photos and draw samples."""
+        if not self.held_stills:
+            return None
+        model = build_nano(self.config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.load_state_dict(self.average)
+        maker = ClipMaker(self.held_stills, replace(self.settings.clip, length=8), seed=77)
+        report = validate(model, maker, count=24)
+        (self.run / "samples").mkdir(exist_ok=True)
+        sample_sheet(model, maker, self.run / "samples" / f"{self.step:06d}.png")
+        self._write_log({"kind": "validation", "step": self.step, **asdict(report)})
+        self._log(f"step {self.step}  held out: {report.sentence()}")
+        return report
+
+    def _tell(self, recent: list[dict[str, float]], seconds: float) -> None:
+        mean = {key: float(np.nanmean([r[key] for r in recent])) for key in recent[0]}
+        frames = len(recent) * self.settings.frames_per_step
+        entry = {
+            "kind": "training",
+            "step": self.step,
+            "minutes": round(self.elapsed / 60, 2),
+            "frames_per_second": round(frames / seconds, 1),
+            **{k: round(v, 4) for k, v in mean.items()},
+        }
+        self._write_log(entry)
+        self._log(
+            f"step {self.step}  {self.elapsed / 60:5.1f} min  loss {mean['loss']:.3f}  IoU first "
+            f"{mean['first']:.3f} last {mean['last']:.3f}  presence {mean['presence']:.3f}  "
+            f"{frames / seconds:.1f} frames/s"
+        )
+
+    def _write_log(self, entry: dict[str, Any]) -> None:
+        with (self.run / "log.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+

@@ -1,0 +1,119 @@
+"""Still photos with ear masks: the raw material of synthetic clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from earvid.errors import EarvidError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+MIN_EAR_AREA = 60  # pixels; smaller specks in a mask are annotation noise
+
+
+@dataclass(frozen=True)
+class StillRef:
+    """Where one photo and its mask lie.
+
+    Args:
+        name: ``folder/stem``, what hold-out patterns match.
+        image: path of the photo.
+        mask: path of the mask: 0 background, anything else ear.
+    """
+
+    name: str
+    image: Path
+    mask: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """A decoded photo, its ears apart from each other.
+
+    Args:
+        name: ``folder/stem``.
+        image: ``(H, W, 3)`` uint8 RGB.
+        ears: one ``(H, W)`` uint8 mask (0 or 255) per ear, largest first.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    ears: tuple[NDArray[np.uint8], ...]
+
+
+def find_stills(folders: Iterable[Path]) -> list[StillRef]:
+    """List the photos under ``folder/images`` that have a mask in ``folder/masks``.
+
+    Raises:
+        EarvidError: a folder lacks ``images`` or ``masks``, or no photo has a mask.
+    """
+    refs: list[StillRef] = []
+    for folder in folders:
+        images, masks = folder / "images", folder / "masks"
+        if not images.is_dir() or not masks.is_dir():
+            raise EarvidError(
+                f"{folder} is no training folder: it needs the folders images/ and masks/, "
+                "with files of the same names."
+            )
+        mask_of = {p.stem: p for p in masks.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES}
+        refs += [
+            StillRef(f"{folder.name}/{p.stem}", p, mask_of[p.stem])
+            for p in sorted(images.iterdir())
+            if p.suffix.lower() in IMAGE_SUFFIXES and p.stem in mask_of
+        ]
+    if not refs:
+        raise EarvidError("No photo in the training folders has a mask of the same name.")
+    return refs
+
+
+def split(
+    refs: Sequence[StillRef], hold_out: Sequence[str]
+) -> tuple[list[StillRef], list[StillRef]]:
+    """Split photos into training and held out, by shell patterns on their names.
+
+    Raises:
+        EarvidError: a pattern matches nothing (most often a typing error), or all photos.
+    """
+    for pattern in hold_out:
+        if not any(fnmatch(r.name, pattern) for r in refs):
+            raise EarvidError(f"The hold-out pattern {pattern!r} matches no photo.")
+    held = [r for r in refs if any(fnmatch(r.name, p) for p in hold_out)]
+    train = [r for r in refs if r not in set(held)]
+    if not train:
+        raise EarvidError("The hold-out patterns match every photo, which leaves none to learn from.")
+    return train, held
+
+
+def load_still(ref: StillRef) -> Still | None:
+    """Decode a photo and its mask; ``None`` when the mask holds no ear.
+
+    Raises:
+        EarvidError: a file cannot be read, or the two differ in size.
+    """
+    image = cv2.imread(str(ref.image), cv2.IMREAD_COLOR)
+    mask = cv2.imread(str(ref.mask), cv2.IMREAD_GRAYSCALE)
+    if image is None or mask is None:
+        bad = ref.image if image is None else ref.mask
+        raise EarvidError(f"{bad} cannot be read as an image.")
+    if image.shape[:2] != mask.shape:
+        raise EarvidError(f"{ref.mask} and its photo differ in size.")
+    ears = _separate(mask)
+    if not ears:
+        return None
+    return Still(ref.name, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), ears)
+
+
+def _separate(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
+    order = sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])
+    return tuple(
+        np.where(labels == i, 255, 0).astype(np.uint8)
+        for i in order
+        if stats[i, cv2.CC_STAT_AREA] >= MIN_EAR_AREA
+    )

