@@ -1,0 +1,206 @@
+"""One frame through the modules of SAM 2: encode, attend, decode, remember."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone uses
+from numpy.typing import NDArray
+from sam2.modeling.sam2_base import SAM2Base
+from torch import Tensor
+
+from earvid.models.nano import normalize
+from earvid.tracker.memory import MemoryEntry
+
+CERTAIN = 10.0  # the logit SAM 2 gives to what a person drew
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """One encoded image in the form that ``track_step`` takes."""
+
+    vision: list[Tensor]
+    positions: list[Tensor]
+    sizes: list[tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the model says about one object on one image.
+
+    Args:
+        logits: ``(h, w)`` float32 mask logits over the model's input, a quarter of its side;
+            -1024 everywhere when the object is absent.
+        score: predicted IoU, 0..1 (1 for a mask that was given).
+        presence: object-score logit; above 0 the object is in view.
+        entry: what to remember.
+    """
+
+    logits: NDArray[np.float32]
+    score: float
+    presence: float
+    entry: MemoryEntry
+
+
+class Engine:
+    """Runs a SAM 2 model without its inference state; holds nothing of any clip.
+
+    Args:
+        model: a ``SAM2Base`` or subclass, in evaluation mode.
+        frame_count: frames of the clip, or a large number for a stream without end. SAM 2 scales
+            the time codes of object pointers by it up to 16, and so it must not change on the way.
+    """
+
+    def __init__(self, model: SAM2Base, frame_count: int) -> None:
+        self.model = model
+        self.frame_count = frame_count
+        self.size: int = model.image_size
+        self.device = model.device
+        side = self.size // model.backbone_stride
+        blank = torch.zeros(1, model.mem_dim, side, side, device=self.device)
+        self.memory_position: Tensor = model.memory_encoder.position_encoding(blank)
+
+    @torch.inference_mode()
+    def encode(self, image: NDArray[np.uint8]) -> Features:
+        """Encode one ``(S, S, 3)`` uint8 RGB image of the model's size."""
+        tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
+        batch = normalize(tensor.permute(2, 0, 1)[None].float())
+        backbone = self.model.forward_image(batch)
+        _, vision, positions, sizes = self.model._prepare_backbone_features(backbone)
+        return Features(vision, positions, sizes)
+
+    @torch.inference_mode()
+    def prompt(
+        self,
+        index: int,
+        features: Features,
+        points: NDArray[np.float32] | None,
+        labels: NDArray[np.int32] | None,
+        mask: NDArray[np.bool_] | None,
+    ) -> Prediction:
+        """Start from a prompt, without memory.
+
+        Args:
+            index: the frame.
+            features: its encoding.
+            points: ``(P, 2)`` in pixels of the model's input.
+            labels: ``(P,)`` 1 ear, 0 background, 2 and 3 a box's corners.
+            mask: ``(H, W)`` bool over the encoded region, any size; rules over points.
+
+        Returns:
+            The prediction, whose entry belongs into ``bank.keyframes``.
+        """
+        point_inputs = None
+        if mask is None:
+            assert points is not None and labels is not None
+            point_inputs = {
+                "point_coords": torch.from_numpy(points)[None].to(self.device),
+                "point_labels": torch.from_numpy(labels)[None].to(self.device),
+            }
+        with _predicted_iou(self.model) as iou:
+            out = self._track_step(
+                index,
+                features,
+                {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}},
+                direction=1,
+                point_inputs=point_inputs,
+                mask_inputs=None if mask is None else self._mask_input(mask),
+                remember=False,
+            )
+        # Stock code encodes a keyframe's memory from its low-resolution logits, enlarged again.
+        full = F.interpolate(
+            out["pred_masks"], (self.size, self.size), mode="bilinear", align_corners=False
+        )
+        maps, _ = self.model._encode_new_memory(
+            current_vision_feats=features.vision,
+            feat_sizes=features.sizes,
+            pred_masks_high_res=full,
+            object_score_logits=out["object_score_logits"],
+            is_mask_from_pts=True,
+        )
+        return _prediction(index, out, maps, 1.0 if mask is not None else iou[-1])
+
+    @torch.inference_mode()
+    def track(
+        self, index: int, features: Features, outputs: dict[str, Any], direction: int
+    ) -> Prediction:
+        """Predict an object from its memories.
+
+        Args:
+            index: the frame.
+            features: its encoding.
+            outputs: the virtual output dictionary of :func:`virtual_outputs`.
+            direction: 1 forwards, -1 backwards.
+        """
+        with _predicted_iou(self.model) as iou:
+            out = self._track_step(index, features, outputs, direction, None, None, remember=True)
+        return _prediction(index, out, out["maskmem_features"], iou[-1])
+
+    def _track_step(
+        self,
+        index: int,
+        features: Features,
+        outputs: dict[str, Any],
+        direction: int,
+        point_inputs: dict[str, Tensor] | None,
+        mask_inputs: Tensor | None,
+        remember: bool,
+    ) -> dict[str, Any]:
+        out: dict[str, Any] = self.model.track_step(
+            frame_idx=index,
+            is_init_cond_frame=not outputs["cond_frame_outputs"],
+            current_vision_feats=features.vision,
+            current_vision_pos_embeds=features.positions,
+            feat_sizes=features.sizes,
+            point_inputs=point_inputs,
+            mask_inputs=mask_inputs,
+            output_dict=outputs,
+            num_frames=self.frame_count,
+            track_in_reverse=direction < 0,
+            run_mem_encoder=remember,
+        )
+        return out
+
+    def _mask_input(self, mask: NDArray[np.bool_]) -> Tensor:
+        full = torch.from_numpy(mask)[None, None].float().to(self.device)
+        if mask.shape == (self.size, self.size):
+            return full
+        small = F.interpolate(
+            full, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True
+        )
+        return (small >= 0.5).float()
+
+
+@contextmanager
+def _predicted_iou(model: SAM2Base) -> Iterator[list[float]]:
+    """Collect the IoU of the mask that SAM 2 chooses; its ``track_step`` throws it away."""
+    seen: list[float] = []
+
+    def hook(_module: Any, _inputs: Any, output: tuple[Tensor, ...]) -> None:
+        seen.append(float(output[1].max()))
+
+    handle = model.sam_mask_decoder.register_forward_hook(hook)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def _prediction(index: int, out: dict[str, Any], maps: Tensor, score: float) -> Prediction:
+    logits = out["pred_masks"][0, 0].float().cpu().numpy()
+    presence = float(out["object_score_logits"][0, 0])
+    entry = MemoryEntry(
+        index=index,
+        # Stock code keeps memories in bfloat16; so must we, to see the same ones.
+        features=maps.to(torch.bfloat16),
+        pointer=out["obj_ptr"],
+        score=score,
+        presence=presence,
+        area=float((logits > 0).mean()),
+    )
+    return Prediction(logits, score, presence, entry)

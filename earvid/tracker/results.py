@@ -1,0 +1,118 @@
+"""What tracking a frame gives, and its masks at the size of the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from earvid.tracker.roi import Roi
+
+Box = tuple[float, float, float, float]
+SPECK = 0.1  # pieces of a mask smaller than this share of the largest are noise
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectResult:
+    """One ear on one frame.
+
+    Args:
+        object_id: which ear.
+        index: which frame.
+        logits: ``(h, w)`` float32 mask logits over ``roi``; all -1024 when the ear is absent.
+        roi: the region of the frame that the model saw.
+        score: predicted IoU of the mask, 0..1.
+        presence: probability that the ear is in view, 0..1.
+        present: the decision; when false the mask is empty.
+        memory: frames whose memory maps conditioned this mask, keyframes first.
+        keyframe: whether a prompt was given on this frame.
+    """
+
+    object_id: int
+    index: int
+    logits: NDArray[np.float32]
+    roi: Roi
+    score: float
+    presence: float
+    present: bool
+    memory: tuple[int, ...]
+    keyframe: bool
+
+    def patch(
+        self, width: int, height: int
+    ) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+        """Mask logits of the region's part of the frame, and that part as (rows, columns)."""
+        return self.roi.paste(self.logits, width, height)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """All ears on one frame, by object id; an ear whose keyframe is still to come is missing."""
+
+    index: int
+    objects: dict[int, ObjectResult]
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledFrame:
+    """Masks at the size of the frame.
+
+    Args:
+        labels: ``(H, W)`` uint8 object ids, 0 = background.
+        boxes: ``x0, y0, x1, y1`` of each object's mask, pixel centers; ``None`` without mask.
+        areas: pixels of each object's mask.
+    """
+
+    labels: NDArray[np.uint8]
+    boxes: dict[int, Box | None]
+    areas: dict[int, int]
+
+
+def label_frame(
+    results: Iterable[ObjectResult], width: int, height: int, *, tidy: bool = True
+) -> LabeledFrame:
+    """Draw the masks of all ears into one label image; where two overlap the higher logit wins.
+
+    Args:
+        results: the ears.
+        width: of the frame.
+        height: of the frame.
+        tidy: drop specks. Off, the masks are those of the logits to the pixel.
+    """
+    labels = np.zeros((height, width), np.uint8)
+    winning: NDArray[np.float32] | None = None
+    shown = [r for r in results if r.present]
+    if len(shown) > 1:
+        winning = np.zeros((height, width), np.float32)
+    for result in shown:
+        logits, where = result.patch(width, height)
+        mask = logits > 0
+        if tidy:
+            mask = without_specks(mask)
+        if winning is not None:
+            mask &= logits > winning[where]
+            winning[where][mask] = logits[mask]
+        labels[where][mask] = result.object_id
+    ids = [r.object_id for r in shown]
+    areas = {i: int(np.count_nonzero(labels == i)) for i in ids}
+    boxes = {i: mask_box(labels == i) if areas[i] else None for i in ids}
+    return LabeledFrame(labels, boxes, areas)
+
+
+def without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Drop pieces that are much smaller than the largest; hair may split an ear in a few."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count <= 2:
+        return mask
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    kept = 1 + np.flatnonzero(areas >= SPECK * areas.max())
+    return np.isin(parts, kept)
+
+
+def mask_box(mask: NDArray[np.bool_]) -> Box | None:
+    """The box ``x0, y0, x1, y1`` of a mask, pixel centers, or ``None`` when it is empty."""
+    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    return None if w == 0 or h == 0 else (float(x), float(y), float(x + w - 1), float(y + h - 1))
