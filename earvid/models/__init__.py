@@ -12,6 +12,7 @@ from earvid.models.zoo import (
     download,
     find_weights,
     load_model,
+    weights_file,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "pick_device",
     "read_weights",
     "save_weights",
+    "weights_file",
 ]

@@ -106,7 +106,9 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
             f"{path} is damaged, or holds more than weights and is not loaded for safety."
         ) from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise ModelError(f"{path} is damaged or no PyTorch weights file; fetch it again.") from error
+        raise ModelError(
+            f"{path} is damaged or no PyTorch weights file; fetch it again."
+        ) from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,7 @@ def load_model(
     """
     spec = find_spec(name)
     chosen = pick_device(device)
-    path = checkpoint if checkpoint is not None else find_weights(spec)
+    path = weights_file(name, checkpoint)
     digest = file_sha256(path)
     if checkpoint is None and spec.sha256 not in (None, digest):
         raise ModelError(
@@ -147,6 +148,15 @@ def load_model(
         model = build_sam21(spec.config, spec.image_size, model_class)
     load_into(model, weights, str(path))
     return LoadedModel(model.to(chosen), name, path, digest, chosen)
+
+
+def weights_file(name: str, checkpoint: Path | None = None) -> Path:
+    """The file that :func:`load_model` would read: the checkpoint, or the one found by name.
+
+    Raises:
+        ModelError: there is no such model, or its weights are not here.
+    """
+    return checkpoint if checkpoint is not None else find_weights(find_spec(name))
 
 
 def find_spec(name: str) -> ModelSpec:
@@ -172,7 +182,8 @@ def find_weights(spec: ModelSpec) -> Path:
     where = f"put {spec.file} into {cache_folder()} or ./checkpoints, or name it with --checkpoint"
     if spec.url:
         raise ModelError(
-            f"The weights of {spec.name} are not here: run 'earvid download {spec.name}', or {where}."
+            f"The weights of {spec.name} are not here: "
+            f"run 'earvid download {spec.name}', or {where}."
         )
     raise ModelError(f"The weights of {spec.name} are not here: {where}.")
 
@@ -216,7 +227,8 @@ def download(
     target = folder or cache_folder()
     if spec.url is None:
         raise ModelError(
-            f"earvid cannot download {name}: get {spec.file} from its authors and put it into {target}."
+            f"earvid cannot download {name}: get {spec.file} from its authors and put it "
+            f"into {target}."
         )
     try:
         found = pooch.retrieve(
@@ -229,3 +241,10 @@ def download(
             f"{spec.url} cannot be reached; download it elsewhere and put it into {target}."
         ) from error
     return Path(found)
+
+
+def progress_downloader() -> Callable[..., None]:
+    """A downloader that shows a bar on standard error when that is a terminal."""
+    bar = sys.stderr.isatty()
+    fetch: Callable[..., None] = pooch.HTTPDownloader(progressbar=bar)
+    return fetch

@@ -4,7 +4,7 @@ from earvid.tracker.memory import Fifo, MemoryBank, MemoryEntry, MemoryPolicy, S
 from earvid.tracker.results import FrameResult, LabeledFrame, ObjectResult, label_frame
 from earvid.tracker.roi import Roi, RoiSettings
 from earvid.tracker.session import Session
-from earvid.tracker.state import dump_session, load_session
+from earvid.tracker.state import dump_results, dump_session, load_results, load_session
 
 __all__ = [
     "Fifo",
@@ -18,7 +18,9 @@ __all__ = [
     "RoiSettings",
     "Selection",
     "Session",
+    "dump_results",
     "dump_session",
     "label_frame",
+    "load_results",
     "load_session",
 ]

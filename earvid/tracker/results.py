@@ -41,9 +41,7 @@ class ObjectResult:
     memory: tuple[int, ...]
     keyframe: bool
 
-    def patch(
-        self, width: int, height: int
-    ) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    def patch(self, width: int, height: int) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
         """Mask logits of the region's part of the frame, and that part as (rows, columns)."""
         return self.roi.paste(self.logits, width, height)
 

@@ -74,7 +74,8 @@ class Roi:
         encoder; following it exactly keeps parity with stock when the region is the whole frame.
         """
         scale = np.array([size / self.width, size / self.height])
-        return ((np.asarray(points, np.float64) - (self.x0, self.y0)) * scale).astype(np.float32)
+        moved = np.asarray(points, np.float64) - np.array([self.x0, self.y0])
+        return np.asarray(moved * scale, np.float32)
 
     def paste(
         self, logits: NDArray[np.float32], width: int, height: int

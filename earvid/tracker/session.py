@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -126,6 +125,28 @@ class Session:
                 results[o.id] = self._track(frame, o.id, track, shared)
         return FrameResult(frame.index, results)
 
+    def skip(self, index: int) -> FrameResult:
+        """Pass over a frame that could not be decoded: no ear is seen, no memory is touched.
+
+        Raises:
+            PromptError: a prompt was given on this frame.
+        """
+        results: dict[int, ObjectResult] = {}
+        for o in self.prompt.objects:
+            if index in o.frames and self.direction > 0:
+                raise PromptError(
+                    f"The keyframe {index} of {o.name} cannot be decoded; prompt another frame."
+                )
+            if self._wanted(o.first_keyframe, index):
+                track = self.tracks[o.id]
+                roi = track.roi.roi() if track.roi else Roi.whole(self.width, self.height)
+                side = self.engine.size // 4
+                blank = np.full((side, side), ABSENT_LOGIT, np.float32)
+                results[o.id] = ObjectResult(
+                    o.id, index, blank, roi, float("nan"), float("nan"), False, (), False
+                )
+        return FrameResult(index, results)
+
     def backward(self) -> Session:
         """Begin the way back from the same keyframes, after this session passed them all.
 
@@ -206,7 +227,9 @@ class Session:
         mask = None if given.mask is None else _cut_mask(given.mask, roi)
         points, labels = to_model_points(given, roi, self.engine.size)
         if mask is None and len(labels) == 0:
-            raise PromptError(f"The prompt on frame {frame.index} has neither box, points nor mask.")
+            raise PromptError(
+                f"The prompt on frame {frame.index} has neither box, points nor mask."
+            )
         return self.engine.prompt(frame.index, features, points, labels, mask)
 
     def _track(
@@ -215,9 +238,7 @@ class Session:
         roi = track.roi.roi() if track.roi else Roi.whole(self.width, self.height)
         features = self._encode(frame.image, roi, shared)
         chosen = self.policy.select(track.bank, frame.index)
-        outputs = virtual_outputs(
-            track.bank, chosen, frame.index, self.engine.memory_position
-        )
+        outputs = virtual_outputs(track.bank, chosen, frame.index, self.engine.memory_position)
         prediction = self.engine.track(frame.index, features, outputs, self.direction)
         present = prediction.presence > 0
         if self.roi_settings is not None and track.roi is not None:
@@ -263,13 +284,9 @@ class Session:
         box = mask_box(without_specks(logits > 0))
         if box is None:
             return None
-        return (
-            box[0] + cols.start, box[1] + rows.start, box[2] + cols.start, box[3] + rows.start
-        )
+        return (box[0] + cols.start, box[1] + rows.start, box[2] + cols.start, box[3] + rows.start)
 
-    def _encode(
-        self, image: NDArray[np.uint8], roi: Roi, shared: dict[Roi, Features]
-    ) -> Features:
+    def _encode(self, image: NDArray[np.uint8], roi: Roi, shared: dict[Roi, Features]) -> Features:
         """Encode a region of the frame once, for all ears that look at it."""
         if roi not in shared:
             size = self.engine.size
@@ -314,10 +331,8 @@ def _cut_mask(mask: NDArray[np.bool_], roi: Roi) -> NDArray[np.bool_]:
     height, width = mask.shape
     if (roi.x0, roi.y0, roi.width, roi.height) == (0, 0, width, height):
         return mask
-    shift = np.float32([[1, 0, -roi.x0], [0, 1, -roi.y0]])
+    shift = np.array([[1, 0, -roi.x0], [0, 1, -roi.y0]], np.float32)
     cut = cv2.warpAffine(
         mask.astype(np.uint8), shift, (roi.width, roi.height), flags=cv2.INTER_NEAREST
     )
     return np.asarray(cut, np.uint8) > 0
-
-

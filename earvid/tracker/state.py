@@ -1,4 +1,4 @@
-"""A session as bytes and back, exactly, so that a killed run goes on as if it had not stopped."""
+"""Sessions and results as bytes and back, exactly: a killed run goes on as if never stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from earvid.errors import StoreError
 from earvid.tracker.memory import MemoryBank, MemoryEntry
-from earvid.tracker.roi import RoiState
+from earvid.tracker.results import FrameResult, ObjectResult
+from earvid.tracker.roi import Roi, RoiState
 from earvid.tracker.session import ObjectTrack, Session
 
 _ABOUT = "about"
@@ -33,11 +34,10 @@ def dump_session(session: Session) -> bytes:
             "start_roi": asdict(track.start_roi) if track.start_roi else None,
             **{
                 part: [_put(tensors, f"{object_id}.{part}.{i}", entry) for i, entry in rows]
-                for part, rows in _parts(track)
+                for part, rows in _parts(track).items()
             },
         }
-    blob = torch.frombuffer(bytearray(json.dumps(about).encode()), dtype=torch.uint8)
-    return save({**tensors, _ABOUT: blob})
+    return bytes(save({**tensors, _ABOUT: _text(about)}))
 
 
 def load_session(session: Session, data: bytes) -> None:
@@ -67,12 +67,43 @@ def load_session(session: Session, data: bytes) -> None:
         )
 
 
-def _parts(track: ObjectTrack) -> list[tuple[str, list[tuple[int, MemoryEntry]]]]:
-    return [
-        ("keyframes", list(track.bank.keyframes.items())),
-        ("recent", list(track.bank.recent.items())),
-        ("handover", list(track.handover.recent.items())),
-    ]
+def dump_results(results: list[FrameResult]) -> bytes:
+    """Serialize results of consecutive frames, exactly, small enough to wait on disk."""
+    flat = [one for result in results for one in result.objects.values()]
+    about = {
+        "frames": [result.index for result in results],
+        "objects": [
+            {k: v for k, v in vars(one).items() if k not in ("logits", "roi")}
+            | {"roi": asdict(one.roi)}
+            for one in flat
+        ],
+    }
+    tensors = {f"logits.{i}": torch.from_numpy(one.logits) for i, one in enumerate(flat)}
+    return bytes(save({**tensors, _ABOUT: _text(about)}))
+
+
+def load_results(data: bytes) -> dict[int, FrameResult]:
+    """Read what :func:`dump_results` wrote, by frame."""
+    tensors = load(data)
+    about = json.loads(tensors[_ABOUT].numpy().tobytes())
+    results = {index: FrameResult(index, {}) for index in about["frames"]}
+    for i, saved in enumerate(about["objects"]):
+        values = saved | {"roi": Roi(**saved["roi"]), "memory": tuple(saved["memory"])}
+        one = ObjectResult(logits=tensors[f"logits.{i}"].numpy(), **values)
+        results[one.index].objects[one.object_id] = one
+    return results
+
+
+def _text(about: dict[str, Any]) -> Tensor:
+    return torch.frombuffer(bytearray(json.dumps(about).encode()), dtype=torch.uint8)
+
+
+def _parts(track: ObjectTrack) -> dict[str, list[tuple[int, MemoryEntry]]]:
+    return {
+        "keyframes": list(track.bank.keyframes.items()),
+        "recent": list(track.bank.recent.items()),
+        "handover": list(track.handover.recent.items()),
+    }
 
 
 def _put(tensors: dict[str, Tensor], name: str, entry: MemoryEntry) -> dict[str, Any]:
@@ -108,5 +139,3 @@ def _roi(saved: dict[str, Any] | None) -> RoiState | None:
     if saved is None:
         return None
     return RoiState(**{**saved, "center": tuple(saved["center"])})
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -36,7 +36,7 @@ class ClipSettings:
     occluded: float = 0.4
     leaving: float = 0.15
     cut: float = 0.1
-    motion: MotionRanges = MotionRanges()
+    motion: MotionRanges = field(default_factory=MotionRanges)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,10 @@ class ClipMaker:
         return TrainingClip(np.stack(frames), seen & present[:, None, None], present, still.name)
 
     def _occlude(
-        self, rng: np.random.Generator, images: list[NDArray[np.uint8]], masks: list[NDArray[np.uint8]]
+        self,
+        rng: np.random.Generator,
+        images: list[NDArray[np.uint8]],
+        masks: list[NDArray[np.uint8]],
     ) -> None:
         side = self.settings.side
         for _ in range(int(rng.integers(1, 3))):
@@ -114,7 +117,10 @@ class ClipMaker:
                 images[t], masks[t] = paint(images[t], masks[t], occluder, t)
 
     def _cut(
-        self, rng: np.random.Generator, images: list[NDArray[np.uint8]], masks: list[NDArray[np.uint8]]
+        self,
+        rng: np.random.Generator,
+        images: list[NDArray[np.uint8]],
+        masks: list[NDArray[np.uint8]],
     ) -> None:
         """Replace a stretch of frames by a patch of another photo without an ear."""
         start = int(rng.integers(1, len(images)))
@@ -160,7 +166,11 @@ def warp(
     value = PAD_COLOR if source.ndim == 3 else (0, 0, 0)
     return np.asarray(
         cv2.warpPerspective(
-            source, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=border,
+            source,
+            matrix,
+            (side, side),
+            flags=cv2.INTER_LINEAR,
+            borderMode=border,
             borderValue=value,
         ),
         np.uint8,

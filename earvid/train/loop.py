@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from torch import nn
 from earvid.errors import EarvidError
 from earvid.models.nano import NanoConfig, build_nano, trunk_of
 from earvid.models.weights import load_into, read_weights, save_weights
+from earvid.prefetch import Prefetch
 from earvid.train.clips import ClipMaker, ClipSettings, TrainingClip
 from earvid.train.losses import LossWeights
-from earvid.train.prefetch import Prefetch
-from earvid.train.stills import StillRef, load_still
 from earvid.train.step import collate, run_clips
+from earvid.train.stills import StillRef, load_still
 from earvid.train.trunk_weights import load_trunk_weights
 from earvid.train.validate import ValidationReport, sample_sheet, validate
 
@@ -92,6 +93,8 @@ class Trainer:
         start_weights: Path | None = None,
         log: Callable[[str], None] = print,
     ) -> None:
+        # Gradients of saturated masks are full of denormals, which cost a CPU dearly.
+        torch.set_flush_denormal(True)
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.run, self.config, self.settings, self._log = run, config, settings, log
@@ -149,7 +152,9 @@ class Trainer:
         settings = self.settings
         maker = ClipMaker(self.train_stills, replace(settings.clip, length=length), settings.seed)
         size = max(1, settings.frames_per_step // length)
-        return Prefetch(lambda step: [maker.clip(step * 1000 + i) for i in range(size)], self.step)
+        return Prefetch(
+            [maker.clip(step * 1000 + i) for i in range(size)] for step in count(self.step)
+        )
 
     def _train_step(self, clips: list[TrainingClip]) -> dict[str, float]:
         rng = np.random.default_rng((self.settings.seed, 1, self.step))
@@ -208,10 +213,11 @@ class Trainer:
             load_into(model, weights, str(start))
         if self.settings.frozen_stages:
             body = trunk_of(model)
-            frozen = [body.conv_stem, body.bn1, *body.blocks[: self.settings.frozen_stages]]
-            for part in frozen:
+            stages = list(body.get_submodule("blocks").children())
+            stem = [body.get_submodule("conv_stem"), body.get_submodule("bn1")]
+            for part in stem + stages[: self.settings.frozen_stages]:
                 part.requires_grad_(False)
-        return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return model.to(memory_format=torch.channels_last)
 
     def _new_optimizer(self) -> torch.optim.AdamW:
         s = self.settings
@@ -246,9 +252,7 @@ class Trainer:
         torch.save(state, temporary)
         temporary.replace(self.run / "last.pt")
         notes = {"steps": self.step, "minutes": round(self.elapsed / 60, 1)}
-        save_weights(
-            self.run / "weights.safetensors", self.average, self.config.to_dict(), notes
-        )
+        save_weights(self.run / "weights.safetensors", self.average, self.config.to_dict(), notes)
 
     def _resume(self) -> None:
         path = self.run / "last.pt"
@@ -257,7 +261,9 @@ class Trainer:
         except Exception as error:
             raise EarvidError(f"{path} is damaged; remove it to start this run anew.") from error
         if state["config"] != self.config.to_dict():
-            raise EarvidError(f"{self.run} holds a run of another architecture; choose a new folder.")
+            raise EarvidError(
+                f"{self.run} holds a run of another architecture; choose a new folder."
+            )
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
@@ -268,7 +274,7 @@ class Trainer:
         """Validate the averaged weights on held-out photos and draw samples."""
         if not self.held_stills:
             return None
-        model = build_nano(self.config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = build_nano(self.config).to(memory_format=torch.channels_last)
         model.load_state_dict(self.average)
         maker = ClipMaker(self.held_stills, replace(self.settings.clip, length=8), seed=77)
         report = validate(model, maker, count=24)
@@ -298,5 +304,3 @@ class Trainer:
     def _write_log(self, entry: dict[str, Any]) -> None:
         with (self.run / "log.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
-
-

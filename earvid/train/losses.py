@@ -35,7 +35,11 @@ class FrameLoss:
 
 
 def frame_loss(
-    logits: Tensor, iou_pred: Tensor, presence_logit: Tensor, truth: Tensor, present: Tensor,
+    logits: Tensor,
+    iou_pred: Tensor,
+    presence_logit: Tensor,
+    truth: Tensor,
+    present: Tensor,
     weights: LossWeights,
 ) -> FrameLoss:
     """Compare one frame's raw decoder outputs with the truth.
@@ -54,7 +58,9 @@ def frame_loss(
     logits = F.interpolate(logits, truth.shape[-2:], mode="bilinear", align_corners=False)
     here = present.float()
     count = here.sum().clamp(min=1)
-    mask = weights.dice * _dice(logits, truth) + weights.cross_entropy * _balanced_bce(logits, truth)
+    mask = weights.dice * _dice(logits, truth) + weights.cross_entropy * _balanced_bce(
+        logits, truth
+    )
     iou = _iou(logits.detach(), truth)
     quality = (iou_pred[:, 0] - iou).abs()
     seen = F.binary_cross_entropy_with_logits(presence_logit[:, 0], here)

@@ -100,10 +100,10 @@ def _departure(rng: np.random.Generator, length: int, zoom: float) -> Float:
     angle = rng.uniform(0, 2 * np.pi)
     # From the center, half a crop plus half an ear hides the ear wholly.
     distance = (0.5 + 0.5 / zoom) * rng.uniform(0.6, 1.5)
-    start = rng.integers(1, max(2, length - 1))
-    ramp = np.clip((np.arange(length) - start + 1) / max(1, rng.integers(1, 3)), 0, 1)
+    start = int(rng.integers(1, max(2, length - 1)))
+    ramp = np.clip((np.arange(length) - start + 1) / int(rng.integers(1, 3)), 0, 1)
     if rng.random() < 0.4:
-        stay = rng.integers(1, 3)
+        stay = int(rng.integers(1, 3))
         ramp[start + stay :] = 0
     path: Float = distance * ramp * np.array([[np.cos(angle)], [np.sin(angle)]])
     return path

@@ -77,8 +77,6 @@ def _near(rng: np.random.Generator, mask: NDArray[np.bool_]) -> tuple[float, flo
     return float(xs[i]), float(ys[i])
 
 
-def to_point_inputs(
-    coords: NDArray[np.float32], labels: NDArray[np.int32]
-) -> dict[str, Tensor]:
+def to_point_inputs(coords: NDArray[np.float32], labels: NDArray[np.int32]) -> dict[str, Tensor]:
     """Pack ``(B, P, 2)`` and ``(B, P)`` arrays as SAM 2's ``point_inputs``."""
     return {"point_coords": torch.from_numpy(coords), "point_labels": torch.from_numpy(labels)}

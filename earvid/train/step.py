@@ -117,9 +117,7 @@ def predict_clips(
     return np.stack(masks), np.stack(scores), np.stack(presence)
 
 
-def _track(
-    model: SAM2Base, batch: Batch, force_presence: bool
-) -> Iterator[tuple[int, _Decoded]]:
+def _track(model: SAM2Base, batch: Batch, force_presence: bool) -> Iterator[tuple[int, _Decoded]]:
     """Track frame by frame; yields the frame number and the decoder's raw outputs."""
     length, size = batch.images.shape[0], batch.images.shape[1]
     flat = normalize(batch.images.flatten(0, 1).float()).contiguous(

@@ -86,7 +86,9 @@ def split(
     held = [r for r in refs if any(fnmatch(r.name, p) for p in hold_out)]
     train = [r for r in refs if r not in set(held)]
     if not train:
-        raise EarvidError("The hold-out patterns match every photo, which leaves none to learn from.")
+        raise EarvidError(
+            "The hold-out patterns match every photo, which leaves none to learn from."
+        )
     return train, held
 
 
@@ -103,10 +105,11 @@ def load_still(ref: StillRef) -> Still | None:
         raise EarvidError(f"{bad} cannot be read as an image.")
     if image.shape[:2] != mask.shape:
         raise EarvidError(f"{ref.mask} and its photo differ in size.")
-    ears = _separate(mask)
+    ears = _separate(np.asarray(mask, np.uint8))
     if not ears:
         return None
-    return Still(ref.name, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), ears)
+    rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    return Still(ref.name, rgb, ears)
 
 
 def _separate(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:

@@ -87,17 +87,13 @@ def sample_sheet(model: SAM2Base, maker: ClipMaker, path: Path, rows: int = 10) 
     cv2.imwrite(str(path), np.vstack(sheet)[::2, ::2])
 
 
-def _draw(
-    clip: TrainingClip, t: int, mask: NDArray[np.bool_], seen: bool
-) -> NDArray[np.uint8]:
+def _draw(clip: TrainingClip, t: int, mask: NDArray[np.bool_], seen: bool) -> NDArray[np.uint8]:
     image = np.ascontiguousarray(clip.images[t][..., ::-1])
     layers = [(clip.masks[t], (80, 220, 80))]
     if seen:
         layers.append((mask, (220, 60, 220)))
     for layer, color in layers:
-        contours, _ = cv2.findContours(
-            layer.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
-        )
+        contours, _ = cv2.findContours(layer.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(image, contours, -1, color, 2)
     if not seen:
         cv2.putText(image, "not visible", (8, 28), 0, 0.8, (60, 60, 240), 2, cv2.LINE_AA)
@@ -115,5 +111,3 @@ def _add_prompts(sheet: list[NDArray[np.uint8]], batch: Batch) -> None:
             if kind in (0, 1):
                 color = (255, 160, 0) if kind else (0, 0, 255)
                 cv2.circle(row, point.tolist(), 5, color, -1)
-
-

@@ -1,0 +1,38 @@
+"""Progress bars: on standard error, and only where a person sees them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+Progress = Callable[[int, int], None]
+
+
+@contextmanager
+def progress_bar(label: str, unit: str = "frames") -> Iterator[Progress]:
+    """Show a bar with speed and time left; yields a callback for frames done and in all."""
+    bar: tqdm[None] | None = None
+
+    def update(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None:
+            # A resumed run starts in the middle; what was done before has no part in the speed.
+            bar = tqdm(
+                total=total,
+                initial=done - 1,
+                desc=label,
+                unit=f" {unit}",
+                file=sys.stderr,
+                disable=not sys.stderr.isatty(),
+                dynamic_ncols=True,
+            )
+        bar.update(done - bar.n)
+
+    try:
+        yield update
+    finally:
+        if bar is not None:
+            bar.close()

@@ -1,0 +1,85 @@
+"""``earvid render``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from earvid.cli.progress import progress_bar
+from earvid.errors import UsageError
+
+
+@click.command("render")
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option(
+    "--clip",
+    "clip_path",
+    type=click.Path(path_type=Path),
+    metavar="CLIP",
+    help="The clip; looked for beside the store by default.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE.mp4",
+    help="Video to write; <clip>.overlay.mp4 beside the store by default.",
+)
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="Write a contact sheet instead of a video.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 400),
+    default=12,
+    show_default=True,
+    help="Frames on the contact sheet.",
+)
+@click.option("--start", type=click.IntRange(min=0), default=0, help="First frame of the video.")
+@click.option("--end", type=click.IntRange(min=1), default=None, help="Frame after the last.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
+def command(
+    store: Path,
+    clip_path: Path | None,
+    output: Path | None,
+    sheet: Path | None,
+    count: int,
+    start: int,
+    end: int | None,
+    overwrite: bool,
+) -> None:
+    """Draw the results in STORE over its clip: contours, boxes, scores and absences."""
+    from earvid.render import contact_sheet, render_store
+    from earvid.store import Store
+    from earvid.video import Clip
+
+    if sheet is not None and output is not None:
+        raise UsageError("Give --output for a video or --sheet for a picture, not both.")
+    opened = Store.open(store)
+    with Clip.open(clip_path or _beside(store, opened.clip_name)) as clip:
+        if sheet is not None:
+            click.echo(contact_sheet(opened, clip, sheet, count=count, overwrite=overwrite))
+            return
+        target = output or store.with_name(f"{Path(opened.clip_name).stem}.overlay.mp4")
+        with progress_bar(target.name) as progress:
+            made = render_store(
+                opened,
+                clip,
+                target,
+                start=start,
+                stop=end,
+                overwrite=overwrite,
+                progress_callback=progress,
+            )
+    click.echo(made)
+
+
+def _beside(store: Path, clip_name: str) -> Path:
+    clip = store.resolve().parent / clip_name
+    if not clip.exists():
+        raise UsageError(f"The clip {clip_name} is not beside the store; name it with --clip.")
+    return clip

@@ -1,0 +1,129 @@
+"""``earvid train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("train")
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DATA...")
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FOLDER",
+    help="Folder of the run; a run that is in it goes on.",
+)
+@click.option(
+    "--hold-out",
+    multiple=True,
+    metavar="PATTERN",
+    help="Photos kept for validation, such as 'closeup/bs03*'; can be given again.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Training time of the whole run.",
+)
+@click.option(
+    "--trunk-weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="ImageNet weights of EfficientNet-Lite0 to start the trunk from.",
+)
+@click.option(
+    "--start",
+    "start_weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights to start the whole model from.",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=6e-4,
+    show_default=True,
+    help="Peak learning rate.",
+)
+@click.option(
+    "--lengths",
+    default="3,4,6,8",
+    show_default=True,
+    metavar="N,N,...",
+    help="Frames per clip, from the beginning of the run to its end.",
+)
+@click.option(
+    "--frames-per-step",
+    type=click.IntRange(min=2),
+    default=24,
+    show_default=True,
+    help="Frames in one batch.",
+)
+@click.option(
+    "--frozen-stages",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="Trunk stages that keep their initial weights.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(min=0), default=0, help="CPU threads; 0 = all.")
+def command(
+    data: tuple[Path, ...],
+    run: Path,
+    hold_out: tuple[str, ...],
+    minutes: float,
+    trunk_weights: Path | None,
+    start_weights: Path | None,
+    learning_rate: float,
+    lengths: str,
+    frames_per_step: int,
+    frozen_stages: int,
+    seed: int,
+    threads: int,
+) -> None:
+    """Train a model on clips synthesized from still photos.
+
+    Each DATA folder has images/ and masks/ with files of the same names; in a mask, anything but
+    0 is ear. The run's folder gets a log, sample pictures, checkpoints, and weights.safetensors,
+    which 'earvid track --checkpoint' reads. Stopped and called again, the run goes on.
+    """
+    from earvid.models import NanoConfig
+    from earvid.train import Trainer, TrainSettings, find_stills, split
+
+    refs, held = split(find_stills(data), hold_out)
+    settings = TrainSettings(
+        minutes=minutes,
+        learning_rate=learning_rate,
+        lengths=_lengths(lengths),
+        frames_per_step=frames_per_step,
+        frozen_stages=frozen_stages,
+        seed=seed,
+        threads=threads,
+    )
+    trainer = Trainer(
+        run,
+        NanoConfig(),
+        settings,
+        refs,
+        held,
+        trunk_weights=trunk_weights,
+        start_weights=start_weights,
+        log=lambda line: click.echo(line, err=True),
+    )
+    report = trainer.fit()
+    click.echo(f"{run / 'weights.safetensors'}" + (f": {report.sentence()}" if report else ""))
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    try:
+        lengths = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        lengths = ()
+    if not lengths or min(lengths) < 2:
+        raise click.BadParameter("must be whole numbers of at least 2, such as 3,4,6,8.")
+    return lengths

@@ -1,0 +1,157 @@
+"""Running the two passes over a clip, with checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from earvid.errors import StoreError
+from earvid.pipeline.background import Background
+from earvid.pipeline.plan import Plan
+from earvid.pipeline.records import RecordMaker
+from earvid.prefetch import Prefetch
+from earvid.store import StoreWriter
+from earvid.tracker import (
+    FrameResult,
+    Session,
+    dump_results,
+    dump_session,
+    load_results,
+    load_session,
+)
+from earvid.video import Clip, Frame
+
+QUEUE_BYTES = 48 * 2**20  # of decoded frames that wait, on either side of the model
+
+
+class Passes:
+    """The forward and the backward pass of one clip.
+
+    Decoding, inference and writing overlap: frames come from one thread, records go to another.
+
+    Args:
+        clip: the frames.
+        session: forward, fresh.
+        maker: builds records.
+        writer: of the store, new or resumed.
+        shard_length: frames per shard.
+        progress: called with frames done and frames in all.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        session: Session,
+        maker: RecordMaker,
+        writer: StoreWriter,
+        shard_length: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self.clip, self.session, self.maker, self.writer = clip, session, maker, writer
+        self.plan = Plan.make(session.prompt, len(clip), shard_length)
+        self._progress = progress or (lambda done, total: None)
+        self._depth = max(2, min(32, QUEUE_BYTES // (3 * maker.width * maker.height)))
+        self._tracked = 0  # by this run
+        self._before = 0  # by the runs that this one resumes
+
+    def run(self) -> int:
+        """Track what is not done yet; returns how many frames this run tracked."""
+        direction, start = self._restore()
+        with Background(self._depth) as background:
+            if direction == "forward":
+                self._forward(background, start)
+                background.drain()  # the way back reads what was staged
+                start = self.plan.seam - 1
+                self.session = self.session.backward()
+            if start >= 0:
+                self._backward(background, start)
+        return self._tracked
+
+    def _restore(self) -> tuple[str, int]:
+        """Return where to go on: the pass and its next frame."""
+        saved = self.writer.load_state()
+        if saved is None:
+            for index in sorted({t for o in self.session.prompt.objects for t in o.frames}):
+                frame = self.clip.frame(index)
+                if not frame.damaged:  # if it is, step() says so
+                    self.session.prepare(frame)
+            return "forward", self.plan.first
+        try:
+            about = json.loads(saved["pass"])
+            direction, start = str(about["direction"]), int(about["next"])
+            data = saved["session"]
+        except (KeyError, ValueError) as error:
+            raise StoreError(
+                "The saved state of this store is damaged; use --overwrite."
+            ) from error
+        if direction == "backward":
+            self.session = self.session.backward()
+            self._before = len(self.clip) - min(start + 1, self.plan.first)
+        else:
+            self._before = start - self.plan.first
+        load_session(self.session, data)
+        return direction, start
+
+    def _forward(self, background: Background, start: int) -> None:
+        plan = self.plan
+        staged: list[FrameResult] = []
+        with Prefetch(self.clip.frames(start), self._depth) as frames:
+            for frame in frames:
+                result = self._step(frame)
+                if frame.index >= plan.seam:
+                    self._put(background, frame, result)
+                else:
+                    staged.append(result)
+                if plan.ends_forward(frame.index):
+                    if staged:
+                        self._stage(background, plan.shard(frame.index), staged)
+                        staged = []
+                    self._checkpoint(background, "forward", frame.index + 1)
+                self._count()
+
+    def _backward(self, background: Background, start: int) -> None:
+        plan = self.plan
+        staged: dict[int, FrameResult] = {}
+        with Prefetch(self.clip.frames_backward(start), self._depth) as frames:
+            for frame in frames:
+                index = frame.index
+                if index >= plan.first and index not in staged:
+                    staged = self._staged(plan.shard(index))
+                result = self._step(frame)
+                if index >= plan.first:
+                    result = FrameResult(index, {**result.objects, **staged.pop(index).objects})
+                self._put(background, frame, result)
+                if plan.ends_backward(index):
+                    self._checkpoint(background, "backward", index - 1)
+                    background.submit(partial(self.writer.drop_stage, plan.shard(index)))
+                if index < plan.first:
+                    self._count()
+
+    def _step(self, frame: Frame) -> FrameResult:
+        return self.session.skip(frame.index) if frame.damaged else self.session.step(frame)
+
+    def _put(self, background: Background, frame: Frame, result: FrameResult) -> None:
+        image = frame.image
+        background.submit(lambda: self.writer.add(self.maker.record(image, result)))
+
+    def _stage(self, background: Background, shard: int, staged: list[FrameResult]) -> None:
+        data = dump_results(staged)
+        background.submit(lambda: self.writer.stage(shard, {"results": data}))
+
+    def _staged(self, shard: int) -> dict[int, FrameResult]:
+        blobs = self.writer.load_stage(shard)
+        if blobs is None:
+            raise StoreError("The staged results of this store are damaged; use --overwrite.")
+        return load_results(blobs["results"])
+
+    def _checkpoint(self, background: Background, direction: str, following: int) -> None:
+        about: dict[str, Any] = {"direction": direction, "next": following}
+        blobs = {"pass": json.dumps(about).encode(), "session": dump_session(self.session)}
+        # In the writer's order: a checkpoint never precedes the shard that it speaks of.
+        background.submit(lambda: self.writer.save_state(blobs))
+
+    def _count(self) -> None:
+        self._tracked += 1
+        self._progress(self._tracked + self._before, len(self.clip))

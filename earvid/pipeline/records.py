@@ -1,0 +1,117 @@
+"""From what the tracker says to what the store keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from earvid.prompt import Prompt
+from earvid.store import FrameRecord
+from earvid.tracker import FrameResult, label_frame
+
+DONE, CORRECTED = 1, 2
+PROXY_STEP = 4  # the proxy image is a quarter of the frame
+
+
+@dataclass(frozen=True, eq=False)
+class RecordMaker:
+    """Builds the record of a frame.
+
+    Args:
+        prompt: of the clip.
+        width: of the frames, pixels.
+        height: of the frames, pixels.
+        keypoints: names of all landmarks in the prompt.
+        slots: memory frames that are recorded per mask.
+        tidy: drop specks from masks.
+    """
+
+    prompt: Prompt
+    width: int
+    height: int
+    keypoints: tuple[str, ...]
+    slots: int
+    tidy: bool
+
+    def record(self, image: NDArray[np.uint8], result: FrameResult) -> FrameRecord:
+        """Build the record of one frame.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB.
+            result: all ears of the frame.
+        """
+        ears = self.prompt.objects
+        labeled = label_frame(result.objects.values(), self.width, self.height, tidy=self.tidy)
+        count = len(ears)
+        box = np.full((4, count), np.nan, np.float32)
+        score = np.full(count, np.nan, np.float32)
+        presence = np.full(count, np.nan, np.float32)
+        area = np.zeros(count, np.float32)
+        memory = np.full((count, self.slots), -1, np.int32)
+        for n, ear in enumerate(ears):
+            one = result.objects[ear.id]
+            presence[n] = one.presence
+            frames = one.memory[: self.slots]
+            memory[n, : len(frames)] = frames
+            found = labeled.boxes.get(ear.id)
+            if found is not None:
+                box[:, n], score[n], area[n] = found, one.score, labeled.areas[ear.id]
+        position, confidence, visible = self._landmarks(result.index)
+        return FrameRecord(
+            index=result.index,
+            mask=labeled.labels,
+            proxy=proxy(image),
+            box=box,
+            score=score,
+            presence=presence,
+            area=area,
+            memory=memory,
+            position=position,
+            confidence=confidence,
+            visible=visible,
+            status=CORRECTED if self._corrected(result) else DONE,
+        )
+
+    def _corrected(self, result: FrameResult) -> bool:
+        """Whether a person came back to this frame: it has a prompt, but not an ear's first."""
+        return any(
+            result.index in ear.frames and result.index != ear.first_keyframe
+            for ear in self.prompt.objects
+        )
+
+    def _landmarks(
+        self, index: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
+        """The landmarks that a person placed on this frame; others are unknown."""
+        count, keypoints = len(self.prompt.objects), len(self.keypoints)
+        position = np.full((2, keypoints, count), np.nan, np.float32)
+        confidence = np.full((keypoints, count), np.nan, np.float32)
+        visible = np.zeros((keypoints, count), np.uint8)
+        row = {name: k for k, name in enumerate(self.keypoints)}
+        for n, ear in enumerate(self.prompt.objects):
+            given = ear.frames.get(index)
+            for name, point in (given.landmarks if given else {}).items():
+                k = row[name]
+                position[:, k, n], confidence[k, n], visible[k, n] = point, 1.0, 1
+        return position, confidence, visible
+
+
+def proxy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A small gray copy of a frame, a quarter of its size, rounded up."""
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    size = (-(-gray.shape[1] // PROXY_STEP), -(-gray.shape[0] // PROXY_STEP))
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def keypoint_names(prompt: Prompt) -> tuple[str, ...]:
+    """All landmark names of a prompt, in the order in which they first appear."""
+    names = {
+        name: None
+        for ear in prompt.objects
+        for given in ear.frames.values()
+        for name in given.landmarks
+    }
+    return tuple(names)

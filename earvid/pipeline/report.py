@@ -1,0 +1,103 @@
+"""What a run came to, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earvid.store import Store
+
+
+@dataclass(frozen=True)
+class ObjectSummary:
+    """One ear over the whole clip.
+
+    Args:
+        name: of the ear.
+        visible: frames on which it was seen.
+        mean_score: mean predicted IoU over them; NaN when it was never seen.
+        absent: half-open spans of frames without it.
+    """
+
+    name: str
+    visible: int
+    mean_score: float
+    absent: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class TrackReport:
+    """What a run came to.
+
+    Args:
+        store: where the results are.
+        frames: frames of the clip.
+        tracked: frames that this run tracked; fewer than ``frames`` when it resumed, 0 when all
+            was done before.
+        seconds: wall time of this run.
+        ears: one summary per ear.
+        warnings: what the reader noticed about the clip.
+    """
+
+    store: Path
+    frames: int
+    tracked: int
+    seconds: float
+    ears: tuple[ObjectSummary, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames tracked per second of wall time, model loading apart."""
+        return self.tracked / self.seconds if self.seconds > 0 else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "store": str(self.store),
+            "frames": self.frames,
+            "tracked": self.tracked,
+            "seconds": round(self.seconds, 3),
+            "frames_per_second": round(self.frames_per_second, 2),
+            "ears": [ear_dict(ear) for ear in self.ears],
+            "warnings": list(self.warnings),
+        }
+
+
+def ear_dict(ear: ObjectSummary) -> dict[str, Any]:
+    """Plain values of a summary; a missing mean is ``None``, which JSON knows."""
+    return {
+        "name": ear.name,
+        "visible": ear.visible,
+        "mean_score": None if np.isnan(ear.mean_score) else round(ear.mean_score, 4),
+        "absent": [list(span) for span in ear.absent],
+    }
+
+
+def summarize(store: Store) -> tuple[ObjectSummary, ...]:
+    """Summarize each ear of a store over the frames that are done."""
+    done = np.asarray(store.status) > 0
+    area = np.asarray(store.tracks.area)
+    score = np.asarray(store.tracks.score)
+    return tuple(
+        _summary(name, done, area[:, n] > 0, score[:, n])
+        for n, name in enumerate(store.object_names)
+    )
+
+
+def _summary(
+    name: str, done: NDArray[np.bool_], seen: NDArray[np.bool_], score: NDArray[np.float32]
+) -> ObjectSummary:
+    seen = seen & done
+    mean = float(np.mean(score[seen])) if seen.any() else float("nan")
+    return ObjectSummary(name, int(seen.sum()), mean, spans(done & ~seen))
+
+
+def spans(flags: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """Half-open spans of consecutive true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return tuple((int(a), int(b)) for a, b in edges.reshape(-1, 2))

@@ -1,0 +1,215 @@
+"""``track()``: one clip from prompt to store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from earvid import __version__
+from earvid.errors import UsageError
+from earvid.models import DEFAULT_MODEL, LoadedModel, load_model, weights_file
+from earvid.models.weights import file_sha256
+from earvid.pipeline.passes import Passes
+from earvid.pipeline.records import RecordMaker, keypoint_names
+from earvid.pipeline.report import TrackReport, summarize
+from earvid.prompt import Prompt
+from earvid.store import Decision, Store, StoreSpec, StoreWriter, decide
+from earvid.tracker import Fifo, RoiSettings, Session
+from earvid.video import Clip
+
+Progress = Callable[[int, int], None]
+POLICIES = ("fifo",)
+ROIS = ("follow", "off")
+STATE_VERSION = 1  # of what the fingerprint covers; a change makes old stores "different"
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """How to track.
+
+    Args:
+        model: name in the zoo.
+        checkpoint: weights to use instead of the model's own.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        roi: ``follow`` an ear with a crop, or ``off``: look at the whole frame as stock SAM 2.
+        policy: of the memory bank.
+        reader: ``auto``, ``decord`` or ``pyav``.
+        shard_bytes: memory for one shard of masks.
+    """
+
+    model: str = DEFAULT_MODEL
+    checkpoint: Path | None = None
+    device: str = "auto"
+    roi: str = "follow"
+    policy: str = "fifo"
+    reader: str = "auto"
+    shard_bytes: int = 64 * 2**20
+
+    def __post_init__(self) -> None:
+        for what, value, known in (("roi", self.roi, ROIS), ("policy", self.policy, POLICIES)):
+            if value not in known:
+                raise UsageError(f"There is no {what} {value!r}; choose from {', '.join(known)}.")
+
+
+def default_store(clip: Path) -> Path:
+    """``<clip>.earvid.zarr`` beside the clip."""
+    return clip.with_name(f"{clip.stem if clip.is_file() else clip.name}.earvid.zarr")
+
+
+def track(
+    clip: Path | str,
+    prompt: Prompt,
+    store: Path | str | None = None,
+    *,
+    settings: TrackSettings = TrackSettings(),
+    model: LoadedModel | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> TrackReport:
+    """Track every ear of a prompt through a clip, into a zarr store.
+
+    Killed at any instant and called again, it goes on from the last whole shard, and the store
+    ends equal to that of an undisturbed run.
+
+    Args:
+        clip: a video file or a folder of images.
+        prompt: the ears.
+        store: where to; ``<clip>.earvid.zarr`` beside the clip by default.
+        settings: how to track.
+        model: a loaded model to use for several clips; loaded from the settings by default.
+        overwrite: replace a store that was made from another clip, prompt or settings.
+        progress: called with frames done and frames in all, about once a frame.
+
+    Returns:
+        What it came to. A store that is complete and was made the same way is left as it is.
+
+    Raises:
+        EarvidError: one sentence on what is wrong with clip, prompt, model or store.
+    """
+    clip_path = Path(clip)
+    target = Path(store) if store is not None else default_store(clip_path)
+    with Clip.open(clip_path, reader=settings.reader) as source:
+        info = source.info
+        prompt.validate(info.width, info.height, info.frame_count)
+        weights = (
+            model.sha256
+            if model
+            else file_sha256(weights_file(settings.model, settings.checkpoint))
+        )
+        print_ = fingerprint(source.digest(), prompt, settings, weights)
+        decision = decide(target, print_, overwrite=overwrite)
+        if decision is Decision.SKIP:
+            done = Store.open(target)
+            return TrackReport(target, info.frame_count, 0, 0.0, summarize(done), info.warnings)
+        loaded = model or load_model(
+            settings.model, checkpoint=settings.checkpoint, device=settings.device
+        )
+        spec = _spec(source, prompt, settings, loaded, print_)
+        began = time.monotonic()
+        open_writer = StoreWriter.resume if decision is Decision.RESUME else StoreWriter.create
+        with open_writer(target, spec) as writer:
+            session = _session(loaded, prompt, source, settings)
+            maker = RecordMaker(
+                prompt,
+                info.width,
+                info.height,
+                spec.keypoints,
+                spec.memory_slots,
+                tidy=settings.roi != "off",
+            )
+            tracked = Passes(source, session, maker, writer, spec.shard_length, progress).run()
+            ears = summarize(Store.open(target))
+            writer.finish({"ears": [asdict(ear) for ear in ears]})
+    seconds = time.monotonic() - began
+    return TrackReport(target, info.frame_count, tracked, seconds, ears, info.warnings)
+
+
+def fingerprint(video: str, prompt: Prompt, settings: TrackSettings, weights: str) -> str:
+    """Hash all that decides what the arrays of a store will hold.
+
+    Args:
+        video: sha256 of the clip's bytes.
+        prompt: the ears.
+        settings: only what changes results takes part.
+        weights: sha256 of the weights file.
+
+    Returns:
+        sha256, hex.
+    """
+    parts = {
+        "version": STATE_VERSION,
+        "video": video,
+        "prompt": prompt.digest(),
+        "weights": weights,
+        "roi": asdict(RoiSettings()) if settings.roi == "follow" else "off",
+        "policy": settings.policy,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _session(loaded: LoadedModel, prompt: Prompt, clip: Clip, settings: TrackSettings) -> Session:
+    model, info = loaded.model, clip.info
+    return Session(
+        model,
+        prompt,
+        info.width,
+        info.height,
+        info.frame_count,
+        roi=RoiSettings() if settings.roi == "follow" else None,
+        policy=Fifo(model.num_maskmem, model.max_obj_ptrs_in_encoder),
+    )
+
+
+def _spec(
+    clip: Clip, prompt: Prompt, settings: TrackSettings, loaded: LoadedModel, fingerprint: str
+) -> StoreSpec:
+    info = clip.info
+    keyframes = max(len(ear.frames) for ear in prompt.objects)
+    return StoreSpec(
+        clip_name=Path(info.path).name,
+        frame_count=info.frame_count,
+        width=info.width,
+        height=info.height,
+        fps=info.fps,
+        times=clip.times,
+        object_ids=tuple(ear.id for ear in prompt.objects),
+        object_names=tuple(ear.name for ear in prompt.objects),
+        keypoints=keypoint_names(prompt),
+        memory_slots=loaded.model.num_maskmem - 1 + keyframes,
+        fingerprint=fingerprint,
+        provenance=_provenance(clip, prompt, settings, loaded),
+        shard_bytes=settings.shard_bytes,
+    )
+
+
+def _provenance(
+    clip: Clip, prompt: Prompt, settings: TrackSettings, loaded: LoadedModel
+) -> dict[str, Any]:
+    info = clip.info
+    return {
+        "earvid": __version__,
+        "python": platform.python_version(),
+        "clip": {
+            "name": Path(info.path).name,
+            "sha256": clip.digest(),
+            "codec": info.codec,
+            "pixel_format": info.pixel_format,
+            "reader": info.reader,
+            "reader_reason": info.reader_reason,
+            "warnings": list(info.warnings),
+        },
+        "model": {
+            "name": loaded.name,
+            "weights": loaded.weights.name,
+            "sha256": loaded.sha256,
+            "device": loaded.device,
+        },
+        "settings": {"roi": settings.roi, "policy": settings.policy},
+        "prompt": prompt.to_json(),
+    }
