@@ -107,9 +107,10 @@ def _parts(track: ObjectTrack) -> dict[str, list[tuple[int, MemoryEntry]]]:
 
 
 def _put(tensors: dict[str, Tensor], name: str, entry: MemoryEntry) -> dict[str, Any]:
-    tensors[f"{name}.pointer"] = entry.pointer.cpu().contiguous()
+    # Clones, because the handover shares tensors with the bank, which safetensors refuses.
+    tensors[f"{name}.pointer"] = entry.pointer.cpu().clone().contiguous()
     if entry.features is not None:
-        tensors[f"{name}.features"] = entry.features.cpu().contiguous()
+        tensors[f"{name}.features"] = entry.features.cpu().clone().contiguous()
     return {
         "index": entry.index,
         "score": entry.score,

@@ -87,7 +87,7 @@ def split(
     train = [r for r in refs if r not in set(held)]
     if not train:
         raise EarvidError(
-            "The hold-out patterns match every photo, which leaves none to learn from."
+            "The hold-out patterns match every photo and leave none to learn from."
         )
     return train, held
 

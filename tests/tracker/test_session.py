@@ -1,0 +1,150 @@
+"""Sessions with the crop that follows, on a model with random weights: structure, not accuracy."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from earvid.errors import PromptError, StoreError
+from earvid.models import NanoConfig, build_nano
+from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
+from earvid.tracker import (
+    Session,
+    dump_results,
+    dump_session,
+    label_frame,
+    load_results,
+    load_session,
+)
+
+WIDTH, HEIGHT, COUNT = 120, 90, 14
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(3)
+    model = build_nano(NanoConfig(image_size=64))
+    with torch.no_grad():  # random weights, but sure that something is there
+        model.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(3.0)
+    return model
+
+
+def frame(index):
+    rng = np.random.default_rng(index)
+    small = rng.integers(0, 256, (9, 12, 3)).astype(np.uint8)
+    return SimpleNamespace(index=index, image=np.kron(small, np.ones((10, 10, 1), np.uint8)))
+
+
+def two_ears():
+    box = FramePrompt(box=(20, 20, 50, 60))
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[30:60, 70:95] = True
+    return Prompt(
+        (
+            ObjectPrompt(id=1, name="left", frames={4: box}),
+            ObjectPrompt(id=7, name="right", frames={6: FramePrompt(mask=mask), 10: box}),
+        )
+    )
+
+
+def session(model, prompt=None):
+    return Session(model, prompt or two_ears(), WIDTH, HEIGHT, COUNT)
+
+
+def same(a, b):
+    assert a.index == b.index and a.objects.keys() == b.objects.keys()
+    for key in a.objects:
+        left, right = vars(a.objects[key]), vars(b.objects[key])
+        for name in left:
+            assert np.array_equal(left[name], right[name]), name
+
+
+def test_ears_join_at_their_keyframes(model):
+    s = session(model)
+    seen = {t: set(s.step(frame(t)).objects) for t in range(4, COUNT)}
+    assert seen[4] == seen[5] == {1} and seen[6] == seen[13] == {1, 7}
+    back = s.backward()
+    seen = {t: set(back.step(frame(t)).objects) for t in range(5, -1, -1)}
+    assert seen[5] == seen[4] == {7} and seen[3] == seen[0] == {1, 7}
+
+
+@pytest.mark.parametrize("stop", [4, 5, 6, 9, 11])
+def test_a_restored_session_goes_on_bit_for_bit(model, stop):
+    whole = session(model)
+    expected = [whole.step(frame(t)) for t in range(4, COUNT)]
+    back = whole.backward()
+    expected_back = [back.step(frame(t)) for t in range(5, -1, -1)]
+
+    first = session(model)
+    got = [first.step(frame(t)) for t in range(4, stop)]
+    second = session(model)
+    load_session(second, dump_session(first))
+    got += [second.step(frame(t)) for t in range(stop, COUNT)]
+    for a, b in zip(got, expected, strict=True):
+        same(a, b)
+    third = session(model).backward()
+    load_session(third, dump_session(second.backward()))
+    for a, b in zip([third.step(frame(t)) for t in range(5, -1, -1)], expected_back, strict=True):
+        same(a, b)
+
+
+def test_results_survive_as_bytes(model):
+    s = session(model)
+    results = [s.step(frame(t)) for t in range(4, 8)]
+    back = load_results(dump_results(results))
+    for result in results:
+        same(back[result.index], result)
+
+
+def test_state_of_another_prompt_is_refused(model):
+    other = Prompt((ObjectPrompt(id=2, name="x", frames={0: FramePrompt(box=(1, 1, 20, 20))}),))
+    with pytest.raises(StoreError, match="another prompt"):
+        load_session(session(model, other), dump_session(session(model)))
+    with pytest.raises(StoreError, match="damaged"):
+        load_session(session(model), b"no safetensors")
+
+
+def test_memory_does_not_grow(model):
+    box = Prompt((ObjectPrompt(id=1, name="a", frames={0: FramePrompt(box=(20, 20, 50, 60))}),))
+    s = Session(model, box, WIDTH, HEIGHT, 1000)
+    sizes = []
+    for t in range(60):
+        s.step(frame(t))
+        sizes.append(len(dump_session(s)))
+    assert max(sizes[30:]) - min(sizes[30:]) < 200  # digits of numbers in the text part
+
+
+def test_a_damaged_frame_is_absent_and_leaves_no_trace(model):
+    s, t = session(model), session(model)
+    for index in range(4, 8):
+        s.step(frame(index))
+        t.step(frame(index))
+    before = dump_session(s)
+    skipped = s.skip(8)
+    assert not any(r.present for r in skipped.objects.values())
+    assert dump_session(s) == before
+    with pytest.raises(PromptError, match="keyframe 10 of right"):
+        s.skip(10)
+
+
+def test_points_alone_find_the_size_of_the_crop(model):
+    click = FramePrompt(points=np.array([[60.0, 45.0]], np.float32))
+    prompt = Prompt((ObjectPrompt(id=1, name="a", frames={0: click}),))
+    result = session(model, prompt).step(frame(0)).objects[1]
+    assert result.keyframe and result.roi.width == result.roi.height
+
+
+def test_where_two_ears_overlap_the_higher_logit_wins(model):
+    s = session(model)
+    for t in range(4, 7):
+        result = s.step(frame(t))
+    ears = [result.objects[1], result.objects[7]]
+    canvas = []
+    for ear in ears:
+        logits = np.full((HEIGHT, WIDTH), -np.inf)
+        part, where = ear.patch(WIDTH, HEIGHT)
+        logits[where] = part
+        canvas.append(logits)
+    expected = np.where(np.maximum(*canvas) > 0, np.where(canvas[0] >= canvas[1], 1, 7), 0)
+    assert np.array_equal(label_frame(ears, WIDTH, HEIGHT, tidy=False).labels, expected)
