@@ -13,7 +13,7 @@ from typing import Any
 
 from earvid import __version__
 from earvid.errors import UsageError
-from earvid.models import DEFAULT_MODEL, LoadedModel, load_model, weights_file
+from earvid.models import DEFAULT_MODEL, LoadedModel, load_model, pick_device, weights_file
 from earvid.models.weights import file_sha256
 from earvid.pipeline.passes import Passes
 from earvid.pipeline.records import RecordMaker, keypoint_names
@@ -92,25 +92,17 @@ def track(
     Raises:
         EarvidError: one sentence on what is wrong with clip, prompt, model or store.
     """
-    clip_path = Path(clip)
-    target = Path(store) if store is not None else default_store(clip_path)
-    with Clip.open(clip_path, reader=settings.reader) as source:
+    target = Path(store) if store is not None else default_store(Path(clip))
+    with Clip.open(clip, reader=settings.reader) as source:
         info = source.info
-        prompt.validate(info.width, info.height, info.frame_count)
-        weights = (
-            model.sha256
-            if model
-            else file_sha256(weights_file(settings.model, settings.checkpoint))
-        )
-        print_ = fingerprint(source.digest(), prompt, settings, weights)
-        decision = decide(target, print_, overwrite=overwrite)
+        mark, decision = _decide(source, prompt, target, settings, model, overwrite)
         if decision is Decision.SKIP:
             done = Store.open(target)
             return TrackReport(target, info.frame_count, 0, 0.0, summarize(done), info.warnings)
         loaded = model or load_model(
             settings.model, checkpoint=settings.checkpoint, device=settings.device
         )
-        spec = _spec(source, prompt, settings, loaded, print_)
+        spec = _spec(source, prompt, settings, loaded, mark)
         began = time.monotonic()
         open_writer = StoreWriter.resume if decision is Decision.RESUME else StoreWriter.create
         with open_writer(target, spec) as writer:
@@ -128,6 +120,48 @@ def track(
             writer.finish({"ears": [asdict(ear) for ear in ears]})
     seconds = time.monotonic() - began
     return TrackReport(target, info.frame_count, tracked, seconds, ears, info.warnings)
+
+
+def check(
+    clip: Path | str,
+    prompt: Prompt,
+    store: Path | str | None = None,
+    *,
+    settings: TrackSettings = TrackSettings(),
+    overwrite: bool = False,
+) -> tuple[Path, str]:
+    """Check all that :func:`track` would check, without tracking.
+
+    Returns:
+        the store, and what would happen to it: ``create``, ``resume`` or ``skip``.
+
+    Raises:
+        EarvidError: as :func:`track` would.
+    """
+    target = Path(store) if store is not None else default_store(Path(clip))
+    with Clip.open(clip, reader=settings.reader) as source:
+        _, decision = _decide(source, prompt, target, settings, None, overwrite)
+    return target, decision.name.lower()
+
+
+def _decide(
+    clip: Clip,
+    prompt: Prompt,
+    target: Path,
+    settings: TrackSettings,
+    model: LoadedModel | None,
+    overwrite: bool,
+) -> tuple[str, Decision]:
+    """Validate the prompt and compare fingerprints, before a model is loaded."""
+    info = clip.info
+    prompt.validate(info.width, info.height, info.frame_count)
+    pick_device(settings.device)
+    if model is None:
+        weights = file_sha256(weights_file(settings.model, settings.checkpoint))
+    else:
+        weights = model.sha256
+    mark = fingerprint(clip.digest(), prompt, settings, weights)
+    return mark, decide(target, mark, overwrite=overwrite)
 
 
 def fingerprint(video: str, prompt: Prompt, settings: TrackSettings, weights: str) -> str:

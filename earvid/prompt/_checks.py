@@ -29,6 +29,11 @@ def located(where: object) -> Iterator[None]:
         raise PromptError(f"{where}: {error}") from error.__cause__
 
 
+def default_name(object_id: int, single: bool) -> str:
+    """Name an ear that the user did not name."""
+    return "ear" if single else f"ear-{object_id}"
+
+
 def numbers(values: object) -> str:
     """Write coordinates as a user would: `12, 30.5`."""
     return ", ".join(f"{float(value):g}" for value in np.asarray(values).ravel())
@@ -85,8 +90,7 @@ def check_name(name: str, of_what: str) -> None:
     """Refuse names that cannot be read back from a label or a table."""
     if not name.strip() or name != name.strip() or not name.isprintable():
         raise PromptError(
-            f"{of_what} has the name {name!r}; a name needs at least one letter, no line breaks "
-            "and no spaces around it."
+            f"{of_what} has the name {name!r}; a name is printable text without spaces around it."
         )
 
 

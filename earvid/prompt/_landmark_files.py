@@ -10,9 +10,11 @@ from earvid.prompt._checks import Point, check_landmarks, located
 from earvid.prompt._text import parse_json, read_text
 from earvid.prompt._types import IBUG55, IBUG55_NAMES
 
+CSV_HEADERS = (["name", "x", "y"], ["x", "y"])
+
 
 @dataclass(frozen=True)
-class LandmarkFile:
+class Landmarks:
     """Landmarks of one ear on one frame.
 
     Args:
@@ -24,7 +26,7 @@ class LandmarkFile:
     scheme: str | None
 
 
-def read_landmarks(path: Path) -> LandmarkFile:
+def read_landmarks(path: Path) -> Landmarks:
     """Read the landmarks of one ear; coordinates are taken as written.
 
     Args:
@@ -59,23 +61,27 @@ def ibug55_points(points: Sequence[Point]) -> dict[str, Point]:
     return dict(zip(IBUG55_NAMES, points, strict=True))
 
 
-def _unnamed(points: Sequence[Point]) -> LandmarkFile:
+def _unnamed(points: Sequence[Point]) -> Landmarks:
     if len(points) == len(IBUG55_NAMES):
-        return LandmarkFile(ibug55_points(points), IBUG55)
-    return LandmarkFile({str(index): point for index, point in enumerate(points)}, None)
+        return Landmarks(ibug55_points(points), IBUG55)
+    return Landmarks({str(index): point for index, point in enumerate(points)}, None)
 
 
-def _named(pairs: Iterable[tuple[str, Point]]) -> LandmarkFile:
+def _named(pairs: Iterable[tuple[str, Point]]) -> Landmarks:
     points: dict[str, Point] = {}
     for name, point in pairs:
         if name in points:
             raise PromptError(f"the landmark '{name}' occurs twice; keep one of them.")
         points[name] = point
-    return LandmarkFile(points, None)
+    return Landmarks(points, None)
 
 
-def _from_json(text: str) -> LandmarkFile:
-    document = parse_json(text)
+def landmarks_from_json(document: object) -> Landmarks:
+    """Read parsed JSON, `{"name": [x, y]}` or `[[x, y], ...]`.
+
+    Raises:
+        PromptError: It is neither.
+    """
     if isinstance(document, dict):
         return _named((name, _json_point(f"'{name}'", value)) for name, value in document.items())
     if isinstance(document, list):
@@ -97,12 +103,16 @@ def _point(what: str, values: Sequence[str | float]) -> Point:
     return x, y
 
 
-def _from_csv(text: str) -> LandmarkFile:
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(row)]
+def _from_json(text: str) -> Landmarks:
+    return landmarks_from_json(parse_json(text))
+
+
+def _from_csv(text: str) -> Landmarks:
+    rows = _csv_rows(text)
     header = [cell.lower() for cell in rows[0]] if rows else []
     body = rows[1:] if "x" in header else rows
     columns = len(header)
-    if columns not in (2, 3) or ("x" in header and header[-3:] not in _HEADERS):
+    if columns not in (2, 3) or ("x" in header and header not in CSV_HEADERS):
         raise PromptError("its columns are not name,x,y or x,y; write a comma-separated table.")
     for number, row in enumerate(body):
         if len(row) != columns:
@@ -112,10 +122,15 @@ def _from_csv(text: str) -> LandmarkFile:
     return _named((row[0], _point(f"'{row[0]}'", row[1:])) for row in body)
 
 
-_HEADERS = (["name", "x", "y"], ["x", "y"])
+def _csv_rows(text: str) -> list[list[str]]:
+    try:
+        rows = list(csv.reader(text.splitlines()))
+    except csv.Error as error:
+        raise PromptError(f"it is not a comma-separated table ({error}).") from error
+    return [[cell.strip() for cell in row] for row in rows if any(row)]
 
 
-def _from_pts(text: str) -> LandmarkFile:
+def _from_pts(text: str) -> Landmarks:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if "{" not in lines or lines[-1] != "}":
         raise PromptError("it has no { and } around its points, so it may be cut off.")

@@ -26,9 +26,11 @@ def read_mask(path: Path) -> npt.NDArray[np.bool_]:
     """
     try:
         data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or "unreadable"
-        raise PromptError(f"the mask {path} cannot be read ({reason}); check the path.") from error
+    except (OSError, ValueError) as error:  # ValueError: a path that no system allows
+        reason = getattr(error, "strerror", None) or error
+        raise PromptError(
+            f"the mask {str(path)!r} cannot be read ({reason}); check the path."
+        ) from error
     if data.startswith(JPEG_MAGIC):
         raise PromptError(
             f"the mask {path} is a JPEG, which blurs 0 into other values; save it as PNG."

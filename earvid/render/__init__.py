@@ -1,1 +1,17 @@
-"""."""
+"""What people look at: overlay videos, single frames and contact sheets."""
+
+from earvid.render._frame import render_frame
+from earvid.render._marks import EarMarks, FrameMarks, marks_at
+from earvid.render._sheet import contact_sheet
+from earvid.render._style import Style
+from earvid.render._video import render_store
+
+__all__ = [
+    "EarMarks",
+    "FrameMarks",
+    "Style",
+    "contact_sheet",
+    "marks_at",
+    "render_frame",
+    "render_store",
+]

@@ -1,1 +1,7 @@
-"""."""
+"""Reading clips frame by frame, exactly, and writing videos."""
+
+from earvid.video.clip import Clip
+from earvid.video.frame import ClipInfo, Frame
+from earvid.video.write import VideoWriter
+
+__all__ = ["Clip", "ClipInfo", "Frame", "VideoWriter"]

@@ -1,0 +1,110 @@
+"""Taking hold of a store in order to write it: begin one, or go on with one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from earvid.errors import StoreError
+from earvid.store import _local
+from earvid.store._errors import reading, writing
+from earvid.store.identity import check_fingerprint, read_header, require_header
+from earvid.store.layout import array, build, is_built
+from earvid.store.ngff import root_ome
+from earvid.store.spec import StoreSpec, header, shape_of
+from earvid.store.state import LOCK, STATE, StateFolder
+
+ROOT = "zarr.json"
+
+
+def begin(path: Path, spec: StoreSpec) -> _local.WriterLock:
+    """Make an empty store; an earvid store that is there is replaced.
+
+    The root's metadata comes first and names the new fingerprint, so that at no time the remains
+    of an old store pass for the new one.
+
+    Raises:
+        StoreError: There is something else, another process is writing, or the disk refuses.
+    """
+    read_header(path)  # refuses what is no store
+    with _locked(path) as lock:
+        _write_root(path, spec)
+        _rebuild(path, spec)
+    return lock
+
+
+def reopen(path: Path, spec: StoreSpec) -> _local.WriterLock:
+    """Make a store that is not complete fit to be gone on with.
+
+    Raises:
+        StoreError: There is none, it is complete or was made another way, another process is
+            writing it, or the disk refuses.
+    """
+    require_header(path)
+    with _locked(path) as lock:
+        _check_resumable(path, spec)
+        _local.sweep(path)
+        if not is_built(zarr.open_group(path, mode="r", zarr_format=3)):
+            _rebuild(path, spec)
+        _check_times(path, spec)
+    return lock
+
+
+def let_go(path: Path, lock: _local.WriterLock) -> None:
+    """Release a store; its state folder goes with the lock when nothing else is in it."""
+    lock.release()
+    _local.remove_if_empty(path / STATE)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[_local.WriterLock]:
+    """Hold the lock; it is kept on the way out, and let go on an error."""
+    with writing(path):
+        lock = _local.WriterLock(path / STATE / LOCK)
+        try:
+            yield lock
+        except BaseException:
+            let_go(path, lock)
+            raise
+
+
+def _write_root(path: Path, spec: StoreSpec) -> None:
+    attributes: dict[str, Any] = {"earvid": header(spec), "ome": root_ome(spec)}
+    if (path / ROOT).exists():
+        # Opened without the consolidated metadata, it is written without, too: see `build`.
+        root = zarr.open_group(path, mode="r+", zarr_format=3, use_consolidated=False)
+        root.attrs.put(attributes)
+    else:
+        zarr.create_group(path, attributes=attributes, zarr_format=3)
+
+
+def _rebuild(path: Path, spec: StoreSpec) -> None:
+    _local.clear(path, keep=[ROOT, STATE])
+    StateFolder(path).clear()
+    build(zarr.open_group(path, mode="r+", zarr_format=3, use_consolidated=False), spec)
+
+
+def _check_resumable(path: Path, spec: StoreSpec) -> None:
+    head = require_header(path)
+    if head["complete"]:
+        raise StoreError(f"{path} is complete, so there is nothing to go on with: open it instead.")
+    check_fingerprint(path, head, spec.fingerprint)
+    for key, value in shape_of(spec).items():
+        if head.get(key) != value:
+            raise StoreError(
+                f"{path} was begun with another {key.replace('_', ' ')} ({head.get(key)} rather "
+                f"than {value}): replace it with --overwrite."
+            )
+
+
+def _check_times(path: Path, spec: StoreSpec) -> None:
+    with reading(path, "The time of each frame"):
+        root = zarr.open_group(path, mode="r", zarr_format=3)
+        same = np.array_equal(np.asarray(array(root, "tracks/time")[:]), spec.times)
+    if not same:
+        raise StoreError(
+            f"{path} was begun with other times of its frames: replace it with --overwrite."
+        )

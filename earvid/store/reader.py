@@ -1,0 +1,179 @@
+"""Reading a store, complete or still being written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from earvid.errors import StoreError
+from earvid.store._errors import reading
+from earvid.store.identity import require_header
+from earvid.store.layout import VARIABLES, array, arrays, is_built
+from earvid.store.record import PENDING
+from earvid.store.spec import spec_of
+
+if TYPE_CHECKING:
+    import xarray
+
+    from earvid.store.layout import AnyArray
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """All that a store knows beside its images: T frames, N objects, K landmarks, S memory slots.
+
+    Frames that are not done hold NaN, -1 in `memory`, and 0 in `visible` and `status`.
+
+    Args:
+        position: (T, 2, K, N) float32 x, y in source-frame pixels, NaN = none.
+        confidence: (T, K, N) float32, NaN = none.
+        visible: (T, K, N) uint8, 1 = visible.
+        box: (T, 4, N) float32 x0, y0, x1, y1 in source-frame pixels, NaN = absent.
+        score: (T, N) float32, NaN = none.
+        presence: (T, N) float32, NaN = none.
+        area: (T, N) float32 pixels of the mask.
+        memory: (T, N, S) int32 frames that the mask was conditioned on, -1 = none.
+        status: (T,) uint8 0 pending, 1 done, 2 done and corrected by hand.
+    """
+
+    position: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    visible: NDArray[np.uint8]
+    box: NDArray[np.float32]
+    score: NDArray[np.float32]
+    presence: NDArray[np.float32]
+    area: NDArray[np.float32]
+    memory: NDArray[np.int32]
+    status: NDArray[np.uint8]
+
+
+class Store:
+    """A store, opened for reading; to be had from `open`.
+
+    ::
+
+        store = Store.open("clip.earvid.zarr")
+        mask = store.mask(30)  # (H, W) object ids
+        left = store.tracks.box[:, :, 0]  # (T, 4)
+
+    Attributes:
+        path: Of the store.
+        spec: What was fixed before the first frame.
+        clip_name: File name of the clip.
+        frame_count: Frames of the clip, done or not.
+        width: Of a frame in pixels.
+        height: Of a frame in pixels.
+        fps: Nominal frames per second.
+        times: (T,) float64 seconds from the first frame.
+        object_ids: Values in the masks.
+        object_names: Name of each object.
+        keypoints: Name of each landmark.
+        shard_length: Frames per shard, the last one apart.
+        complete: Whether the store was complete when it was opened.
+        fingerprint: sha256 hex of all that decides what the arrays hold.
+        provenance: How the store came about.
+        summary: What it came to; empty until the store is complete.
+        masks: (T, H, W) uint8 zarr array.
+        proxy: (T, ceil(H / 4), ceil(W / 4)) uint8 zarr array of small gray frames.
+    """
+
+    def __init__(self, path: Path, head: dict[str, Any]) -> None:
+        with reading(path, "The layout"):
+            root = zarr.open_group(path, mode="r", zarr_format=3)
+            if not is_built(root):
+                raise StoreError(f"{path} has only just been begun: wait, or track the clip again.")
+            self._arrays: dict[str, AnyArray] = arrays(root)
+            spec = spec_of(head, np.asarray(array(root, "tracks/time")[:], np.float64))
+        self.path = path
+        self.spec = spec
+        self.clip_name = spec.clip_name
+        self.frame_count = spec.frame_count
+        self.width = spec.width
+        self.height = spec.height
+        self.fps = spec.fps
+        self.times = spec.times
+        self.object_ids = spec.object_ids
+        self.object_names = spec.object_names
+        self.keypoints = spec.keypoints
+        self.shard_length = spec.shard_length
+        self.fingerprint = spec.fingerprint
+        self.provenance = dict(spec.provenance)
+        self.complete = bool(head["complete"])
+        self.summary: dict[str, Any] = head.get("summary") or {}
+        self.masks = self._arrays["mask"]
+        self.proxy = self._arrays["proxy"]
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """Open a store that is complete or being written.
+
+        Raises:
+            StoreError: There is none, it is damaged, or it is not one of ours.
+        """
+        return cls(Path(path), require_header(Path(path)))
+
+    def __len__(self) -> int:
+        return self.frame_count
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else "incomplete"
+        return f"Store({str(self.path)!r}, {len(self)} frames, {self.width}x{self.height}, {state})"
+
+    @property
+    def status(self) -> NDArray[np.uint8]:
+        """(T,) uint8 as on disk now: 0 pending, 1 done, 2 done and corrected by hand."""
+        return np.asarray(self._read("status"), np.uint8)
+
+    @property
+    def progress(self) -> float:
+        """Fraction of frames that are done by now."""
+        return float(np.mean(self.status != PENDING))
+
+    @cached_property
+    def tracks(self) -> Tracks:
+        """All tracks, read when first asked for and kept.
+
+        Raises:
+            StoreError: They are damaged.
+        """
+        names = [variable.name for variable in VARIABLES if not variable.is_image]
+        return Tracks(**{name: self._read(name) for name in names})
+
+    def mask(self, index: int) -> NDArray[np.uint8]:
+        """(H, W) uint8 object ids of a frame; empty as long as the frame is not done.
+
+        Raises:
+            StoreError: There is no such frame, or it is damaged.
+        """
+        if not 0 <= index < self.frame_count:
+            raise StoreError(
+                f"There is no frame {index} in {self.path}: frames run from 0 to "
+                f"{self.frame_count - 1}."
+            )
+        with reading(self.path, f"The mask of frame {index}"):
+            return np.asarray(self.masks[index], np.uint8)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The tracks as a dataset, loaded when used, as `movement` reads it.
+
+        Raises:
+            StoreError: xarray is not installed.
+        """
+        try:
+            import xarray
+        except ImportError as error:
+            raise StoreError(
+                "Datasets need xarray: install it with pip install 'earvid[analysis]'."
+            ) from error
+        return xarray.open_zarr(self.path, group="tracks", chunks=None)
+
+    def _read(self, name: str) -> NDArray[Any]:
+        with reading(self.path, f"The array {name!r}"):
+            return np.asarray(self._arrays[name][...])

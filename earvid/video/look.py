@@ -1,0 +1,147 @@
+"""How a clip's pictures look as stored, and turning them into upright 8-bit RGB."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from earvid.errors import VideoError
+from earvid.video.frame import Image
+
+_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How a stored picture becomes upright: transpose first, then mirror."""
+
+    transpose: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    @property
+    def mirrored(self) -> bool:
+        """Left and right are swapped as well as turned."""
+        return self.transpose ^ self.mirror_x ^ self.mirror_y
+
+    @property
+    def degrees(self) -> int:
+        """Degrees clockwise by which the picture's upper edge is turned."""
+        if self.transpose:
+            return 270 if self.mirror_y else 90
+        return 180 if self.mirror_y else 0
+
+    def apply(self, image: Image) -> Image:
+        """Turn an (H, W, 3) image upright."""
+        if self == Orientation():
+            return image
+        turned = image.swapaxes(0, 1) if self.transpose else image
+        turned = turned[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
+        return np.ascontiguousarray(turned)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A stored picture's geometry and format, which must stay the same throughout a clip."""
+
+    width: int
+    height: int
+    pixel_format: str
+    bytes_per_picture: int
+    orientation: Orientation
+    interlaced: bool
+    remarks: tuple[str, ...]
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height once rotation is applied."""
+        turned = self.orientation.transpose
+        return (self.height, self.width) if turned else (self.width, self.height)
+
+
+def look_at(name: str, picture: Any, aspect: Fraction | None) -> Look:
+    """Describe an av.VideoFrame.
+
+    Args:
+        name: What to call the clip in an error.
+        picture: The first picture of the clip.
+        aspect: Width of a pixel over its height, where the stream says so.
+
+    Raises:
+        VideoError: The picture is turned by an angle other than a multiple of 90 degrees.
+    """
+    orientation = _orientation(name, picture)
+    return Look(
+        width=picture.width,
+        height=picture.height,
+        pixel_format=picture.format.name,
+        bytes_per_picture=sum(plane.buffer_size for plane in picture.planes),
+        orientation=orientation,
+        interlaced=picture.interlaced_frame,
+        remarks=tuple(_remarks(picture, aspect, orientation)),
+    )
+
+
+class RgbConverter:
+    """Turns decoded pictures of one look into upright RGB images.
+
+    Matrix and range follow the picture's own tags; untagged ones are taken as BT.601 limited, as
+    ffmpeg, OpenCV and decord do. Deeper pictures are reduced to 8 bits, and transparency is
+    dropped, leaving the stored color.
+    """
+
+    def __init__(self, name: str, look: Look) -> None:
+        self._name = name
+        self._look = look
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, position: int, picture: Any) -> Image:
+        """Convert the picture of one frame to (H, W, 3) uint8.
+
+        Raises:
+            VideoError: The frame's size differs from that of the first.
+        """
+        look = self._look
+        if (picture.width, picture.height) != (look.width, look.height):
+            raise VideoError(
+                f"{self._name} changes from {look.width}x{look.height} to {picture.width}x"
+                f"{picture.height} pixels at frame {position}; cut it there or convert it to "
+                "one size."
+            )
+        image = self._reformatter.reformat(picture, format="rgb24").to_ndarray()
+        return look.orientation.apply(image.astype(np.uint8, copy=False))
+
+
+def _orientation(name: str, picture: Any) -> Orientation:
+    """Read the display matrix: x' = a x + c y, y' = b x + d y (ISO 14496-12, 8.3.2)."""
+    for data in picture.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()
+            break
+    else:
+        return Orientation()
+    if not (a or b or c or d) or (b == c == 0 and a and d):
+        return Orientation(False, a < 0, d < 0)
+    if a == d == 0 and b and c:
+        return Orientation(True, c < 0, b < 0)
+    raise VideoError(
+        f"{name} is turned by {np.degrees(np.arctan2(b, a)):.0f} degrees, and only multiples "
+        "of 90 can be applied; export it upright first."
+    )
+
+
+def _remarks(picture: Any, aspect: Fraction | None, orientation: Orientation) -> list[str]:
+    remarks = []
+    if picture.interlaced_frame:
+        remarks.append("The video is interlaced: moving edges look like combs; deinterlace it.")
+    if aspect and aspect != 1:
+        remarks.append(f"Pixels are not square ({aspect}); coordinates count them as stored.")
+    if orientation.mirrored:
+        remarks.append("The video is stored mirrored and is read as a player shows it.")
+    if any(c.is_alpha for c in picture.format.components):
+        remarks.append("Transparency is ignored.")
+    if (transfer := int(picture.color_trc or 0)) in _HDR_TRANSFERS:
+        remarks.append(f"The video is {_HDR_TRANSFERS[transfer]} HDR, read without tone mapping.")
+    return remarks

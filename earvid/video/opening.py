@@ -1,0 +1,139 @@
+"""Opening a clip: choosing who reads it, and gathering the facts about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earvid.errors import VideoError
+from earvid.video.decord_source import DecordSource, refusal, wasteful
+from earvid.video.frame import ClipInfo, Image
+from earvid.video.image_source import FPS, ImageSource, list_images
+from earvid.video.index import FrameIndex
+from earvid.video.probe import Probe, probe
+from earvid.video.pyav_source import PyAVSource
+
+ReaderName = Literal["auto", "decord", "pyav"]
+UNEVEN = 0.1  # of the median gap; smaller differences between gaps are rounding or jitter
+
+
+class Source(Protocol):
+    """Where images come from; None stands for a damaged frame."""
+
+    def forward(self, start: int, stop: int) -> Iterator[Image | None]:
+        """Yield the images start, start + 1, ... stop - 1."""
+
+    def backward(self, start: int, stop: int) -> Iterator[Image | None]:
+        """Yield the images stop - 1, stop - 2, ... start."""
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """All that is known about a clip once it is open.
+
+    Args:
+        info: Facts for the user.
+        times: (N,) float64 seconds from the first frame.
+        source: Reads the images.
+        files: What the clip's digest is made of.
+    """
+
+    info: ClipInfo
+    times: NDArray[np.float64]
+    source: Source
+    files: tuple[Path, ...]
+
+
+def open_video(path: Path, reader: ReaderName) -> Opened:
+    """Open a video file.
+
+    Raises:
+        VideoError: It cannot be read faithfully, or not by the reader asked for.
+    """
+    probed = probe(path)
+    source, name, reason = _choose(path, probed, reader)
+    index, look = probed.index, probed.look
+    width, height = look.upright_size
+    fps = _frames_per_second(index)
+    info = ClipInfo(
+        path=path,
+        kind="video",
+        width=width,
+        height=height,
+        frame_count=len(index),
+        fps=fps,
+        duration=float(index.seconds[-1]) + 1 / fps,
+        codec=index.packets.codec,
+        pixel_format=look.pixel_format,
+        rotation=look.orientation.degrees,
+        reader=name,
+        reader_reason=reason,
+        variable_frame_rate=_uneven(index),
+        warnings=probed.warnings,
+    )
+    return Opened(info, index.seconds, source, (path,))
+
+
+def open_images(path: Path) -> Opened:
+    """Open a folder of images, or a single image.
+
+    Raises:
+        VideoError: There is no image, one cannot be read, or sizes differ.
+    """
+    images = list_images(path)
+    count = len(images.files)
+    info = ClipInfo(
+        path=path,
+        kind="images",
+        width=images.width,
+        height=images.height,
+        frame_count=count,
+        fps=FPS,
+        duration=count / FPS,
+        codec="+".join(sorted({file.suffix.lower()[1:] for file in images.files})),
+        pixel_format=images.mode,
+        rotation=0,
+        reader="images",
+        reader_reason="not a video file",
+        variable_frame_rate=False,
+        warnings=(f"Images have no times: {FPS:g} frames per second are assumed.",),
+    )
+    return Opened(info, np.arange(count) / FPS, ImageSource(images), images.files)
+
+
+def _choose(
+    path: Path, probed: Probe, reader: ReaderName
+) -> tuple[Source, Literal["decord", "pyav"], str]:
+    if reader == "pyav":
+        return PyAVSource(path, probed), "pyav", "asked for"
+    against = refusal(path, probed)
+    if against is None and reader == "auto" and wasteful(probed):
+        return PyAVSource(path, probed), "pyav", "keyframes far apart"
+    if against is None:
+        return DecordSource(path, probed), "decord", "its timestamps match the index"
+    if reader == "decord":
+        raise VideoError(
+            f"{path} cannot be read faithfully by decord ({against}); use the reader auto or pyav."
+        )
+    return PyAVSource(path, probed), "pyav", against
+
+
+def _frames_per_second(index: FrameIndex) -> float:
+    declared = float(index.packets.rate or 0)
+    if len(index) == 1:
+        return declared or FPS
+    measured = float((len(index) - 1) / index.seconds[-1])
+    # The declared rate is exact (30000/1001) where the times are rounded, but it can be a guess.
+    return declared if abs(declared / measured - 1) < 1e-3 else measured
+
+
+def _uneven(index: FrameIndex) -> bool:
+    if len(index) < 3:
+        return False
+    gaps = np.diff(index.seconds)
+    median = float(np.median(gaps))
+    tick = float(index.packets.time_base)
+    return bool(np.abs(gaps - median).max() > max(1.5 * tick, UNEVEN * median))
