@@ -29,6 +29,7 @@ class ClipSettings:
         leaving: share of clips in which the ear leaves the crop.
         cut: share of clips with a cut to another photo without the ear.
         motion: how far things move.
+        borders: OpenCV border modes for what lies beyond the photo, one drawn per clip.
     """
 
     side: int = 256
@@ -37,6 +38,11 @@ class ClipSettings:
     leaving: float = 0.15
     cut: float = 0.1
     motion: MotionRanges = field(default_factory=MotionRanges)
+    borders: tuple[int, ...] = (
+        cv2.BORDER_CONSTANT,
+        cv2.BORDER_REFLECT_101,
+        cv2.BORDER_REPLICATE,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +91,7 @@ class ClipMaker:
         matrices = crop_homographies(
             rng, ear_box(ear), s.length, s.side, s.motion, rng.random() < s.leaving
         )
-        border = int(
-            rng.choice([cv2.BORDER_CONSTANT, cv2.BORDER_REFLECT_101, cv2.BORDER_REPLICATE])
-        )
+        border = int(rng.choice(s.borders))
         images = [warp(still.image, m, s.side, border) for m in matrices]
         masks = [warp(ear, m, s.side, cv2.BORDER_CONSTANT) for m in matrices]
         whole = [max(1, int((m > 127).sum())) for m in masks]

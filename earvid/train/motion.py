@@ -21,6 +21,7 @@ class MotionRanges:
         scale: amplitude of log scale change.
         yaw: amplitude of foreshortening (log of the width's factor).
         tilt: amplitude of the perspective terms, per crop side.
+        rate: angular speed of all paths, radians per frame, from slow clips to fast ones.
     """
 
     zoom: tuple[float, float] = (1.15, 4.5)
@@ -29,15 +30,21 @@ class MotionRanges:
     scale: float = 0.22
     yaw: float = 0.35
     tilt: float = 0.16
+    rate: tuple[float, float] = (0.03, 0.45)
 
 
-def smooth(rng: np.random.Generator, length: int, amplitude: float) -> Float:
+def smooth(
+    rng: np.random.Generator,
+    length: int,
+    amplitude: float,
+    rate: tuple[float, float] = MotionRanges.rate,
+) -> Float:
     """A smooth random path of ``length`` values around 0, with a random speed."""
-    t = np.arange(length) * rng.uniform(0.03, 0.45)
+    t = np.arange(length) * rng.uniform(*rate)
     path = np.zeros(length)
-    for weight, rate in ((1.0, 1.0), (0.5, 2.3)):
+    for weight, pitch in ((1.0, 1.0), (0.5, 2.3)):
         phase = rng.uniform(0, 2 * np.pi)
-        path += weight * rng.normal() * np.sin(rate * t + phase)
+        path += weight * rng.normal() * np.sin(pitch * t + phase)
     return amplitude * path / 1.3
 
 
@@ -69,16 +76,18 @@ def crop_homographies(
     flip = -1.0 if rng.random() < 0.5 else 1.0
     aspect = np.exp(rng.normal(0, 0.12))
     # Half the clips barely move: a hand-held camera on a still head.
-    energy = rng.choice([0.25, 1.0, 1.7], p=[0.35, 0.45, 0.2])
-    offset = rng.normal(0, 0.10, 2)[:, None] + np.stack(
-        [smooth(rng, length, ranges.shift * energy) for _ in range(2)]
-    )
+    energy = float(rng.choice([0.25, 1.0, 1.7], p=[0.35, 0.45, 0.2]))
+
+    def path(amplitude: float) -> Float:
+        return smooth(rng, length, amplitude * energy, ranges.rate)
+
+    offset = rng.normal(0, 0.10, 2)[:, None] + np.stack([path(ranges.shift) for _ in range(2)])
     if leave:
         offset += _departure(rng, length, zoom)
-    roll = rng.normal(0, 0.25) + smooth(rng, length, ranges.roll * energy)
-    scale = base * np.exp(smooth(rng, length, ranges.scale * energy))
-    yaw = np.exp(-np.abs(rng.normal(0, 0.2) + smooth(rng, length, ranges.yaw * energy)))
-    tilt = np.stack([smooth(rng, length, ranges.tilt * energy) for _ in range(2)])
+    roll = rng.normal(0, 0.25) + path(ranges.roll)
+    scale = base * np.exp(path(ranges.scale))
+    yaw = np.exp(-np.abs(rng.normal(0, 0.2) + path(ranges.yaw)))
+    tilt = np.stack([path(ranges.tilt) for _ in range(2)])
     center = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
     return [
         _homography(

@@ -86,9 +86,7 @@ def split(
     held = [r for r in refs if any(fnmatch(r.name, p) for p in hold_out)]
     train = [r for r in refs if r not in set(held)]
     if not train:
-        raise EarvidError(
-            "The hold-out patterns match every photo and leave none to learn from."
-        )
+        raise EarvidError("The hold-out patterns match every photo and leave none to learn from.")
     return train, held
 
 
