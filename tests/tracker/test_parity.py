@@ -116,10 +116,10 @@ def stock_state(model: SAM2VideoPredictor, images: list[np.ndarray]) -> dict:
         "storage_device": torch.device("cpu"),
         "obj_ids": [],
     }
-    for key in (
-        "point_inputs_per_obj mask_inputs_per_obj cached_features constants obj_id_to_idx "
-        "obj_idx_to_id output_dict_per_obj temp_output_dict_per_obj frames_tracked_per_obj"
-    ).split():
+    per_object = ("point_inputs", "mask_inputs", "output_dict", "temp_output_dict")
+    for key in (f"{name}_per_obj" for name in (*per_object, "frames_tracked")):
+        state[key] = {}
+    for key in ("cached_features", "constants", "obj_id_to_idx", "obj_idx_to_id"):
         state[key] = {}
     return state
 
