@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
+import torch
 from sam2.modeling.sam2_base import SAM2Base
 
 from earvid.errors import ModelError
@@ -144,6 +145,7 @@ def load_model(
     weights, about = read_weights(path)
     if spec.config is None:
         model = build_nano(NanoConfig.from_dict(about.get("config", {})), model_class)
+        model = model.to(memory_format=torch.channels_last)  # about a tenth faster on a CPU
     else:
         model = build_sam21(spec.config, spec.image_size, model_class)
     load_into(model, weights, str(path))

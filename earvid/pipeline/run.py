@@ -21,7 +21,7 @@ from earvid.pipeline.report import TrackReport, summarize
 from earvid.prompt import Prompt
 from earvid.store import Decision, Store, StoreSpec, StoreWriter, decide
 from earvid.tracker import Fifo, RoiSettings, Session
-from earvid.video import Clip
+from earvid.video import Clip, ReaderName
 
 Progress = Callable[[int, int], None]
 POLICIES = ("fifo",)
@@ -48,7 +48,7 @@ class TrackSettings:
     device: str = "auto"
     roi: str = "follow"
     policy: str = "fifo"
-    reader: str = "auto"
+    reader: ReaderName = "auto"
     shard_bytes: int = 64 * 2**20
 
     def __post_init__(self) -> None:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from earvid.train.appearance import apply_look, sample_look
 from earvid.train.motion import MotionRanges, crop_homographies
-from earvid.train.occluders import paint, sample_occluder
+from earvid.train.occluders import cover, paint, sample_occluder
 from earvid.train.stills import Still
 
+Image = NDArray[np.uint8]
 PAD_COLOR = (124, 116, 104)  # the ImageNet mean: zero after normalization, as in the tracker
 MIN_VISIBLE = 0.04  # share of the ear below which a frame counts as without ear
 
@@ -28,6 +29,7 @@ class ClipSettings:
         occluded: share of clips with occluders.
         leaving: share of clips in which the ear leaves the crop.
         cut: share of clips with a cut to another photo without the ear.
+        covered: share of clips in which the ear is hidden for a while, as by hair.
         motion: how far things move.
         borders: OpenCV border modes for what lies beyond the photo, one drawn per clip.
     """
@@ -37,6 +39,7 @@ class ClipSettings:
     occluded: float = 0.4
     leaving: float = 0.15
     cut: float = 0.1
+    covered: float = 0.12
     motion: MotionRanges = field(default_factory=MotionRanges)
     borders: tuple[int, ...] = (
         cv2.BORDER_CONSTANT,
@@ -97,7 +100,9 @@ class ClipMaker:
         whole = [max(1, int((m > 127).sum())) for m in masks]
         if rng.random() < s.occluded:
             self._occlude(rng, images, masks)
-        if rng.random() < s.cut and s.length > 2:
+        if rng.random() < s.covered:
+            self._cover(rng, images, masks)
+        if rng.random() < s.cut:
             self._cut(rng, images, masks)
         look = sample_look(rng, s.length)
         seen = np.stack(masks) > 127
@@ -109,8 +114,8 @@ class ClipMaker:
     def _occlude(
         self,
         rng: np.random.Generator,
-        images: list[NDArray[np.uint8]],
-        masks: list[NDArray[np.uint8]],
+        images: list[Image],
+        masks: list[Image],
     ) -> None:
         side = self.settings.side
         for _ in range(int(rng.integers(1, 3))):
@@ -123,16 +128,22 @@ class ClipMaker:
     def _cut(
         self,
         rng: np.random.Generator,
-        images: list[NDArray[np.uint8]],
-        masks: list[NDArray[np.uint8]],
+        images: list[Image],
+        masks: list[Image],
     ) -> None:
         """Replace a stretch of frames by a patch of another photo without an ear."""
-        start = int(rng.integers(1, len(images)))
-        stop = int(rng.integers(start + 1, len(images) + 1))
         other = self._patch(rng)
-        for t in range(start, stop):
+        for t in _stretch(rng, len(images)):
             images[t] = other
             masks[t] = np.zeros_like(masks[t])
+
+    def _cover(self, rng: np.random.Generator, images: list[Image], masks: list[Image]) -> None:
+        """Hide the ear under its surroundings for a stretch of frames."""
+        direction = float(rng.uniform(0, 2 * np.pi))
+        for t in _stretch(rng, len(images)):
+            if masks[t].any():
+                images[t] = cover(images[t], masks[t], direction)
+                masks[t] = np.zeros_like(masks[t])
 
     def _patch(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         """A square patch of a random photo that shows no annotated ear."""
@@ -146,6 +157,12 @@ class ClipMaker:
                 patch = still.image[y : y + size, x : x + size]
                 return np.asarray(cv2.resize(patch, (side, side)), np.uint8)
         return np.full((side, side, 3), PAD_COLOR, np.uint8)
+
+
+def _stretch(rng: np.random.Generator, length: int) -> range:
+    """Some consecutive frames of a clip, never its first."""
+    start = int(rng.integers(1, length))
+    return range(start, int(rng.integers(start + 1, length + 1)))
 
 
 def ear_box(mask: NDArray[np.uint8]) -> tuple[float, float, float, float]:

@@ -74,6 +74,27 @@ def paint(image: Image, mask: Image, occluder: Occluder, t: int) -> tuple[Image,
     return mixed.astype(np.uint8), np.where(alpha > 127, 0, mask).astype(np.uint8)
 
 
+def cover(image: Image, mask: Image, direction: float) -> Image:
+    """Hide an ear under what lies beside it: hair, skin or background, with a soft edge.
+
+    Args:
+        image: ``(S, S, 3)`` uint8.
+        mask: ``(S, S)`` uint8 mask of the whole ear, 0 or 255.
+        direction: where to take the cover from, radians.
+    """
+    _, _, width, height = cv2.boundingRect(mask)
+    reach = 1.25 * max(width, height)
+    shift = np.array(
+        [[1, 0, reach * np.cos(direction)], [0, 1, reach * np.sin(direction)]], np.float64
+    )
+    side = image.shape[0]
+    beside = cv2.warpAffine(image, shift, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    grow = max(3, round(0.12 * max(width, height))) | 1
+    hidden = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grow, grow)))
+    weight = cv2.GaussianBlur(hidden, (0, 0), grow / 4).astype(np.float32)[..., None] / 255.0
+    return (image * (1 - weight) + beside * weight).astype(np.uint8)
+
+
 def _blob(rng: np.random.Generator, side: int) -> Image:
     """A smooth closed shape, from a finger to a hand in size."""
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
