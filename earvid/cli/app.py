@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 
 import click
 
 from earvid import __version__
-from earvid.errors import EarvidError
+from earvid.cli.messages import explain, explain_usage, say
 
 # Verb -> one line of help. The module of a verb is imported when it is called, so that
 # 'earvid --help' does not wait for PyTorch.
@@ -20,6 +21,7 @@ VERBS = {
     "train": "Train a model from still photos with masks.",
     "doctor": "Check this installation.",
 }
+RESUMABLE = ("track", "train")
 INTERRUPTED = 130
 
 
@@ -55,31 +57,41 @@ def app(debug: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 fine, 1 failed, 2 usage, 3 some clips failed, 130 Ctrl-C."""
+    """Run the command line and exit: 0 fine, 1 failed, 2 usage, 3 some clips failed, 130 Ctrl-C.
+
+    Args:
+        arguments: what follows the program's name; those of the process by default.
+    """
+    _allow_any_name()
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
-    given = [a for a in given if a != "--debug"]  # allowed anywhere, for it is added in a hurry
+    # Allowed anywhere, since it is added in a hurry.
+    sys.exit(_run([word for word in given if word != "--debug"], debug))
+
+
+def _run(given: list[str], debug: bool) -> int:
+    """Run a verb and return its exit code; errors are explained on standard error."""
     try:
-        code = app.main(given, prog_name="earvid", standalone_mode=False)
-    except EarvidError as error:
-        if debug:
-            raise
-        _fail(str(error), error.exit_code)
+        code = app.main(given, prog_name="earvid", standalone_mode=False, obj=debug)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; the same command goes on from here.", INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
-        sys.exit(1)
+        if given:
+            return explain_usage(error)
+        error.show()  # the help text
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click takes the end of a damaged file, if a library reports it so, for Ctrl-D.
+        if isinstance(error.__cause__, EOFError):
+            return explain(error.__cause__, debug=debug)
+        again = any(word in RESUMABLE for word in given)
+        say("Interrupted" + ("; run the same command again to go on." if again else "."))
+        return INTERRUPTED
     except Exception as error:
-        if debug:
-            raise
-        _fail(f"{type(error).__name__}: {error} (add --debug to see where).", 1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return explain(error, debug=debug)
+    return code if isinstance(code, int) else 0
 
 
-def _fail(sentence: str, code: int) -> None:
-    click.echo(f"earvid: {sentence}", err=True)
-    sys.exit(code)
+def _allow_any_name() -> None:
+    """Let file names be printed that the terminal's encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
+
+from earvid.cli.options import FILE, as_path, refuse_given
 
 
 @click.command("download")
@@ -12,19 +15,33 @@ import click
 @click.option(
     "--to",
     "folder",
-    type=click.Path(path_type=Path),
+    type=FILE,
+    callback=as_path,
     metavar="FOLDER",
     help="Where to put the file; the cache folder by default.",
 )
-def command(model: str | None, folder: Path | None) -> None:
+@click.pass_context
+def command(ctx: click.Context, model: str | None, folder: Path | None) -> None:
     """Fetch the weights of MODEL and check them; without MODEL, list the models."""
-    from earvid.errors import ModelError
-    from earvid.models import ZOO, download, find_weights
+    import pooch
+
+    from earvid.models import DEFAULT_MODEL, download
     from earvid.models.zoo import progress_downloader
 
-    if model is not None:
-        click.echo(download(model, folder, progress_downloader()))
+    if model is None:
+        refuse_given(ctx, "without a model", "folder")
+        _list_models()
         return
+    if model == DEFAULT_MODEL:
+        refuse_given(ctx, f"for {model}, which comes with earvid", "folder")
+    pooch.get_logger().setLevel(logging.WARNING)  # it would tell of every step
+    click.echo(download(model, folder, progress_downloader()))
+
+
+def _list_models() -> None:
+    from earvid.errors import ModelError
+    from earvid.models import ZOO, find_weights
+
     for spec in ZOO.values():
         try:
             state = str(find_weights(spec))

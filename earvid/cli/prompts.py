@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from earvid.errors import UsageError
-from earvid.prompt import Prompt, prompt_from_options
+from earvid.cli.options import FILE, as_path, refuse_given
+from earvid.errors import PromptError, UsageError
+from earvid.prompt import FramePrompt, Prompt, parse_box, parse_point, prompt_from_options
 
 ITEMS = "earvid.prompt_items"
 KINDS = ("box", "point", "mask", "landmarks")
@@ -29,19 +30,38 @@ class PromptCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
+def box(text: str) -> str:
+    """Check the text of ``--box``."""
+    return _checked(text, lambda: FramePrompt(box=parse_box(text)))
+
+
+def point(text: str) -> str:
+    """Check the text of ``--point``; whether all are background is seen once all are known."""
+    return _checked(text, lambda: FramePrompt(points=[parse_point(text)[:2]]))  # type: ignore[arg-type]
+
+
+def _checked(text: str, make: Callable[[], object]) -> str:
+    try:
+        make()
+    except PromptError as error:
+        raise click.BadParameter(str(error)) from error
+    return text
+
+
 def prompt_options(function: F) -> F:
     """Add the prompt options to a command of class :class:`PromptCommand`."""
     options = (
-        click.option("--box", multiple=True, metavar="X0,Y0,X1,Y1",
+        click.option("--box", type=box, multiple=True, metavar="X0,Y0,X1,Y1",
                      help="Box of an ear; give it again for another ear."),
-        click.option("--point", multiple=True, metavar="X,Y[,0]",
+        click.option("--point", type=point, multiple=True, metavar="X,Y[,0]",
                      help="Point on the ear, or with ',0' on the background."),
-        click.option("--mask", multiple=True, metavar="FILE", help="Mask image of an ear."),
-        click.option("--landmarks", multiple=True, metavar="FILE",
+        click.option("--mask", type=FILE, multiple=True, metavar="FILE",
+                     help="Mask image of an ear."),
+        click.option("--landmarks", type=FILE, multiple=True, metavar="FILE",
                      help="Landmarks of an ear: .json, .csv or iBUG .pts."),
         click.option("--keyframe", type=click.IntRange(min=0), default=0, show_default=True,
-                     help="Frame of the prompt, counted from 0."),
-        click.option("--prompt", "prompt_file", type=click.Path(path_type=Path), metavar="FILE",
+                     metavar="N", help="Frame of these options, counted from 0."),
+        click.option("--prompt", "prompt_file", type=FILE, callback=as_path, metavar="FILE",
                      help="Prompt file (.json), instead of the options above."),
     )  # fmt: skip
     for option in reversed(options):
@@ -49,25 +69,44 @@ def prompt_options(function: F) -> F:
     return function
 
 
-def prompt_for(
-    clip: Path, items: list[tuple[Any, Any]], keyframe: int, prompt_file: Path | None
-) -> Prompt:
-    """The prompt of a clip: from options, from a file, or from ``<clip>.prompt.json`` beside it.
+def given_prompt(ctx: click.Context, keyframe: int, prompt_file: Path | None) -> Prompt | None:
+    """The prompt that the options of a :class:`PromptCommand` give, if they give one.
 
     Raises:
-        UsageError: there is none, or there are two.
+        click.UsageError: options contradict one another, or one does nothing.
+        UsageError: boxes and points do not say where the ear is.
+        PromptError: a file cannot be read or is malformed.
+    """
+    items = ctx.meta[ITEMS]
+    if prompt_file is not None:
+        if items:
+            raise click.UsageError(
+                "Give either --prompt or --box, --point, --mask and --landmarks, not both.", ctx
+            )
+        refuse_given(ctx, "beside --prompt, whose file names the frames", "keyframe")
+        return Prompt.load(prompt_file)
+    if not items:
+        refuse_given(ctx, "without --box, --point, --mask or --landmarks", "keyframe")
+        return None
+    try:
+        return prompt_from_options(items, keyframe)
+    except PromptError as error:
+        if {kind for kind, _ in items} <= {"box", "point"}:
+            raise UsageError(str(error)) from error  # there is no file that could be wrong
+        raise
+
+
+def prompt_beside(clip: Path) -> Prompt:
+    """The prompt in ``<clip>.prompt.json`` beside a clip.
+
+    Raises:
+        UsageError: there is none.
         PromptError: it is malformed.
     """
-    if items and prompt_file is not None:
-        raise UsageError(
-            "Give either --prompt or --box, --point, --mask and --landmarks, not both."
-        )
-    if items:
-        return prompt_from_options(items, keyframe)
-    beside = clip.with_name(f"{clip.stem}.prompt.json")
-    if prompt_file is None and not beside.is_file():
+    beside = clip.with_name(f"{clip.name if clip.is_dir() else clip.stem}.prompt.json")
+    if not beside.is_file():
         raise UsageError(
             f"Where is the ear in {clip.name}? Give --box X0,Y0,X1,Y1 --keyframe N (or --point, "
-            f"--mask, --prompt FILE), or put {beside.name} beside the clip."
+            f"--mask, --landmarks, --prompt FILE), or put {beside.name} beside the clip."
         )
-    return Prompt.load(prompt_file or beside)
+    return Prompt.load(beside)

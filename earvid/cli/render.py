@@ -6,29 +6,33 @@ from pathlib import Path
 
 import click
 
+from earvid.cli.options import FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
 from earvid.errors import UsageError
 
 
 @click.command("render")
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=FILE, callback=as_path)
 @click.option(
     "--clip",
     "clip_path",
-    type=click.Path(path_type=Path),
+    type=FILE,
+    callback=as_path,
     metavar="CLIP",
     help="The clip; looked for beside the store by default.",
 )
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=FILE,
+    callback=as_path,
     metavar="FILE.mp4",
     help="Video to write; <clip>.overlay.mp4 beside the store by default.",
 )
 @click.option(
     "--sheet",
-    type=click.Path(path_type=Path),
+    type=FILE,
+    callback=as_path,
     metavar="FILE.png",
     help="Write a contact sheet instead of a video.",
 )
@@ -37,12 +41,27 @@ from earvid.errors import UsageError
     type=click.IntRange(1, 400),
     default=12,
     show_default=True,
+    metavar="N",
     help="Frames on the contact sheet.",
 )
-@click.option("--start", type=click.IntRange(min=0), default=0, help="First frame of the video.")
-@click.option("--end", type=click.IntRange(min=1), default=None, help="Frame after the last.")
+@click.option(
+    "--start",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="First frame of the video.",
+)
+@click.option(
+    "--end",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Frame after the last of the video; the clip's end by default.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     store: Path,
     clip_path: Path | None,
     output: Path | None,
@@ -57,8 +76,10 @@ def command(
     from earvid.store import Store
     from earvid.video import Clip
 
-    if sheet is not None and output is not None:
-        raise UsageError("Give --output for a video or --sheet for a picture, not both.")
+    if sheet is None:
+        refuse_given(ctx, "without --sheet", "count")
+    else:
+        refuse_given(ctx, "beside --sheet", "output", "start", "end")
     opened = Store.open(store)
     with Clip.open(clip_path or _beside(store, opened.clip_name)) as clip:
         if sheet is not None:

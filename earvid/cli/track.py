@@ -2,57 +2,72 @@
 
 from __future__ import annotations
 
-import json
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from earvid.cli.messages import explain, say, sentence
+from earvid.cli.options import FILE, as_path
 from earvid.cli.progress import progress_bar
-from earvid.cli.prompts import ITEMS, PromptCommand, prompt_for, prompt_options
-from earvid.errors import EarvidError, UsageError
+from earvid.cli.prompts import PromptCommand, given_prompt, prompt_beside, prompt_options
+from earvid.cli.words import ear_line, to_json
+from earvid.errors import UsageError, VideoError
 
 if TYPE_CHECKING:
-    from earvid.pipeline import TrackReport, TrackSettings
+    from earvid.models import LoadedModel
+    from earvid.pipeline import TrackSettings
+    from earvid.prompt import Prompt
 
 SOME_FAILED = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Job:
     """What is asked of every clip."""
 
-    items: list[tuple[Any, Any]]
-    keyframe: int
-    prompt_file: Path | None
+    prompt: Prompt | None
     output: Path | None
     settings: TrackSettings
+    model: LoadedModel | None
     overwrite: bool
     dry_run: bool
 
 
 @click.command("track", cls=PromptCommand)
-@click.argument(
-    "clips", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CLIP..."
-)
+@click.argument("clips", nargs=-1, required=True, type=FILE, callback=as_path, metavar="CLIP...")
 @prompt_options
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=FILE,
+    callback=as_path,
     metavar="STORE",
     help="Store to write; <clip>.earvid.zarr beside the clip by default.",
 )
-@click.option("--model", default="earvid-nano", show_default=True, help="Name of the model.")
+@click.option(
+    "--model",
+    default="earvid-nano",
+    show_default=True,
+    metavar="NAME",
+    help="Name of the model; 'earvid download' lists them.",
+)
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path),
+    type=FILE,
+    callback=as_path,
     metavar="FILE",
     help="Weights to use instead of the model's own.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto takes CUDA if there is one, else the CPU.",
+)
 @click.option(
     "--roi",
     type=click.Choice(["follow", "off"]),
@@ -65,7 +80,7 @@ class _Job:
     type=click.Choice(["auto", "decord", "pyav"]),
     default="auto",
     show_default=True,
-    help="Video reader; auto takes decord where it is exact.",
+    help="Reader of video files; auto takes decord where it is exact.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a store that was made differently.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
@@ -73,6 +88,7 @@ class _Job:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     clips: tuple[Path, ...],
     keyframe: int,
     prompt_file: Path | None,
@@ -81,7 +97,7 @@ def command(
     checkpoint: Path | None,
     device: str,
     roi: str,
-    reader: str,
+    reader: Any,
     overwrite: bool,
     dry_run: bool,
     as_json: bool,
@@ -92,34 +108,60 @@ def command(
     CLIP is a video or a folder of images. Results go to a zarr store; a run that was stopped goes
     on where it was. Without prompt options, <clip>.prompt.json beside the clip is used.
     """
+    prompt = given_prompt(ctx, keyframe, prompt_file)  # errors in it do not wait for PyTorch
+
+    from earvid.models import load_model
     from earvid.pipeline import TrackSettings
 
-    if output is not None and len(clips) > 1:
-        raise UsageError("--output names one store; with several clips each gets its own.")
+    _refuse_shared_store(clips, output)
     settings = TrackSettings(
         model=model, checkpoint=checkpoint, device=device, roi=roi, reader=reader
     )
-    job = _Job(ctx.meta[ITEMS], keyframe, prompt_file, output, settings, overwrite, dry_run)
-    outcomes = [_run(clips[0], job)] if len(clips) == 1 else [_try(clip, job) for clip in clips]
-    _print(outcomes, as_json)
-    return SOME_FAILED if any("error" in o for o in outcomes) else 0
+    # Several clips share one model; and a check of everything includes the weights.
+    shared = len(clips) > 1 or dry_run
+    loaded = load_model(model, checkpoint=checkpoint, device=device) if shared else None
+    job = _Job(prompt, output, settings, loaded, overwrite, dry_run)
+    if len(clips) == 1:
+        rows = [_tell(_run(clips[0], job), as_json)]
+    else:
+        rows = [_tell(_try(clip, job, ctx.obj), as_json) for clip in clips]
+    if as_json:
+        click.echo(to_json(rows[0] if len(rows) == 1 else rows))
+    return SOME_FAILED if any("error" in row for row in rows) else 0
 
 
-def _try(clip: Path, job: _Job) -> dict[str, Any]:
+def _refuse_shared_store(clips: Sequence[Path], output: Path | None) -> None:
+    """Refuse clips of which one would replace the results of another."""
+    from earvid.pipeline.run import default_store
+
+    if output is not None and len(clips) > 1:
+        raise UsageError("--output names one store; with several clips each gets its own.")
+    taken: dict[Path, Path] = {}
+    for clip in clips:
+        other = taken.setdefault(default_store(clip), clip)
+        if other != clip:
+            raise UsageError(
+                f"{other} and {clip} would share the store {default_store(clip)}; track them one "
+                f"by one, each with --output."
+            )
+
+
+def _try(clip: Path, job: _Job, debug: bool) -> dict[str, Any]:
     """Run one clip of several; a bad one does not stop the others."""
     try:
         return _run(clip, job)
-    except EarvidError as error:
-        click.echo(f"earvid: {clip}: {error}", err=True)
-        return {"clip": str(clip), "error": str(error)}
+    except Exception as error:
+        explain(error, debug=debug, about=str(clip))
+        return {"clip": str(clip), "error": sentence(error)}
 
 
 def _run(clip: Path, job: _Job) -> dict[str, Any]:
+    """Track or check one clip, and return plain values that tell what it came to."""
     from earvid.pipeline import check, track
 
     if not clip.exists():
-        raise EarvidError(f"There is no clip {clip}.")
-    prompt = prompt_for(clip, job.items, job.keyframe, job.prompt_file)
+        raise VideoError(f"{clip} does not exist; check the path.")
+    prompt = job.prompt or prompt_beside(clip)
     if job.dry_run:
         store, decision = check(
             clip, prompt, job.output, settings=job.settings, overwrite=job.overwrite
@@ -131,35 +173,27 @@ def _run(clip: Path, job: _Job) -> dict[str, Any]:
             prompt,
             job.output,
             settings=job.settings,
+            model=job.model,
             overwrite=job.overwrite,
             progress=progress,
         )
     for warning in report.warnings:
-        click.echo(f"earvid: {clip.name}: {warning}", err=True)
-    return {"clip": str(clip), **report.to_dict(), "text": _text(report)}
+        say(f"{clip.name}: {warning}")
+    return {"clip": str(clip), **report.to_dict()}
 
 
-def _print(outcomes: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        rows = [{k: v for k, v in o.items() if k != "text"} for o in outcomes]
-        click.echo(json.dumps(rows[0] if len(rows) == 1 else rows, indent=2))
-        return
-    for o in outcomes:
-        if "would" in o:
-            click.echo(f"{o['clip']}: would {o['would']} {o['store']}")
-        elif "text" in o:
-            click.echo(o["text"])
-
-
-def _text(report: TrackReport) -> str:
-    if report.tracked:
-        speed = f"{report.tracked} tracked at {report.frames_per_second:.1f} frames/s"
+def _tell(row: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    """Print what a clip came to, as soon as it is known; all in one go later for JSON."""
+    if as_json or "error" in row:
+        return row
+    if "would" in row:
+        click.echo(f"{row['clip']}: would {row['would']} {row['store']}")
+        return row
+    if row["tracked"]:
+        speed = f"{row['tracked']} tracked at {row['frames_per_second']:.1f} frames/s"
     else:
         speed = "complete before, nothing to do"
-    lines = [f"{report.store}: {report.frames} frames, {speed}"]
-    for ear in report.ears:
-        score = "never seen" if math.isnan(ear.mean_score) else f"mean score {ear.mean_score:.3f}"
-        gaps = ", ".join(f"{a}–{b - 1}" if b - a > 1 else str(a) for a, b in ear.absent)
-        away = f"not visible on frames {gaps}" if gaps else "visible on every frame"
-        lines.append(f"  {ear.name}: {score}, {away}")
-    return "\n".join(lines)
+    click.echo(f"{row['store']}: {row['frames']} frames, {speed}")
+    for ear in row["ears"]:
+        click.echo(ear_line(ear))
+    return row

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
+from earvid.cli.options import FILE, as_path, lengths, positive, refuse_given
+
 
 @click.command("train")
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DATA...")
+@click.argument("data", nargs=-1, required=True, type=FILE, callback=as_path, metavar="DATA...")
 @click.option(
     "--run",
-    type=click.Path(path_type=Path),
+    type=FILE,
+    callback=as_path,
     required=True,
     metavar="FOLDER",
     help="Folder of the run; a run that is in it goes on.",
@@ -24,33 +27,39 @@ import click
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=positive,
     default=60.0,
     show_default=True,
+    metavar="N",
     help="Training time of the whole run.",
 )
 @click.option(
     "--trunk-weights",
-    type=click.Path(path_type=Path),
+    type=FILE,
+    callback=as_path,
     metavar="FILE",
     help="ImageNet weights of EfficientNet-Lite0 to start the trunk from.",
 )
 @click.option(
     "--start",
     "start_weights",
-    type=click.Path(path_type=Path),
+    type=FILE,
+    callback=as_path,
     metavar="FILE",
     help="Weights to start the whole model from.",
 )
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=positive,
     default=6e-4,
     show_default=True,
+    metavar="RATE",
     help="Peak learning rate.",
 )
 @click.option(
     "--lengths",
+    "clip_lengths",
+    type=lengths,
     default="3,4,6,8",
     show_default=True,
     metavar="N,N,...",
@@ -59,6 +68,7 @@ import click
 @click.option(
     "--frames-per-step",
     type=click.IntRange(min=2),
+    metavar="N",
     default=24,
     show_default=True,
     help="Frames in one batch.",
@@ -66,13 +76,30 @@ import click
 @click.option(
     "--frozen-stages",
     type=click.IntRange(min=0),
+    metavar="N",
     default=2,
     show_default=True,
     help="Trunk stages that keep their initial weights.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--threads", type=click.IntRange(min=0), default=0, help="CPU threads; 0 = all.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of clips and prompts.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="CPU threads; 0 leaves them as they are.",
+)
+@click.pass_context
 def command(
+    ctx: click.Context,
     data: tuple[Path, ...],
     run: Path,
     hold_out: tuple[str, ...],
@@ -80,7 +107,7 @@ def command(
     trunk_weights: Path | None,
     start_weights: Path | None,
     learning_rate: float,
-    lengths: str,
+    clip_lengths: tuple[int, ...],
     frames_per_step: int,
     frozen_stages: int,
     seed: int,
@@ -95,11 +122,13 @@ def command(
     from earvid.models import NanoConfig
     from earvid.train import Trainer, TrainSettings, find_stills, split
 
+    if start_weights is not None:
+        refuse_given(ctx, "beside --start, which brings a trunk of its own", "trunk_weights")
     refs, held = split(find_stills(data), hold_out)
     settings = TrainSettings(
         minutes=minutes,
         learning_rate=learning_rate,
-        lengths=_lengths(lengths),
+        lengths=clip_lengths,
         frames_per_step=frames_per_step,
         frozen_stages=frozen_stages,
         seed=seed,
@@ -117,13 +146,3 @@ def command(
     )
     report = trainer.fit()
     click.echo(f"{run / 'weights.safetensors'}" + (f": {report.sentence()}" if report else ""))
-
-
-def _lengths(text: str) -> tuple[int, ...]:
-    try:
-        lengths = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        lengths = ()
-    if not lengths or min(lengths) < 2:
-        raise click.BadParameter("must be whole numbers of at least 2, such as 3,4,6,8.")
-    return lengths

@@ -10,11 +10,11 @@ from earvid.errors import StoreError
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
-Path = str | os.PathLike[str]
+AnyPath = str | os.PathLike[str]
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: AnyPath) -> Iterator[None]:
     """Turn what the file system says while ``path`` is written into a `StoreError`."""
     try:
         yield
@@ -23,7 +23,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
+def reading(path: AnyPath, what: str) -> Iterator[None]:
     """Turn what zarr says about damaged bytes into a `StoreError`."""
     try:
         yield

@@ -12,7 +12,7 @@ from earvid.errors import StoreError
 from earvid.store import _local
 from earvid.store._errors import reading, writing
 from earvid.store.identity import check_fingerprint, read_header, require_header
-from earvid.store.layout import array, build, is_built
+from earvid.store.layout import array, arrays, build, is_built
 from earvid.store.ngff import root_ome
 from earvid.store.spec import StoreSpec, header, shape_of
 from earvid.store.state import LOCK, STATE, StateFolder
@@ -49,7 +49,7 @@ def reopen(path: Path, spec: StoreSpec) -> _local.WriterLock:
         _local.sweep(path)
         if not is_built(zarr.open_group(path, mode="r", zarr_format=3)):
             _rebuild(path, spec)
-        _check_times(path, spec)
+        _check_arrays(path, spec)
     return lock
 
 
@@ -100,9 +100,10 @@ def _check_resumable(path: Path, spec: StoreSpec) -> None:
             )
 
 
-def _check_times(path: Path, spec: StoreSpec) -> None:
-    with reading(path, "The time of each frame"):
+def _check_arrays(path: Path, spec: StoreSpec) -> None:
+    with reading(path, "The layout"):
         root = zarr.open_group(path, mode="r", zarr_format=3)
+        arrays(root)
         same = np.array_equal(np.asarray(array(root, "tracks/time")[:]), spec.times)
     if not same:
         raise StoreError(

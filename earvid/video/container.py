@@ -76,7 +76,7 @@ def _picture_stream(path: Path, container: Any, stream_index: int | None) -> Any
     stream = (
         container.streams.best("video") if stream_index is None else container.streams[stream_index]
     )
-    if stream is None or int(stream.disposition) & _ATTACHED_PICTURE:
+    if stream is None or stream.disposition.value & _ATTACHED_PICTURE:
         raise VideoError(f"{path} holds no moving picture (sound only?); give a video file.")
     context = stream.codec_context
     if context is None:

@@ -67,27 +67,38 @@ def decoded_stamps(path: Path, index: FrameIndex) -> Iterator[tuple[int, bool]]:
 
 
 class _Damage:
-    """Which frames build on damaged ones: those decoded later, up to the next keyframe."""
+    """Which frames build on damaged ones: those decoded later, up to the next keyframe.
+
+    Frames that lead a keyframe (shown before it, stored after it) build on the group before too,
+    and none of those that trail it builds on them (H.265, 8.3.1).
+    """
 
     def __init__(self, index: FrameIndex) -> None:
         self._index = index
-        # Group -> packet from which on, itself excluded, its frames are damaged.
-        self._since: dict[int, int] = {}
+        # (Group, leading) -> packet from which on, itself excluded, such frames are damaged.
+        self._since: dict[tuple[int, bool], int] = {}
         for orphan in np.flatnonzero(index.packets.orphan)[::-1].tolist():
-            self._since[int(np.searchsorted(index.keys, orphan, side="right"))] = orphan - 1
+            group = int(np.searchsorted(index.keys, orphan, side="right"))
+            self._since[group, False] = orphan - 1
 
     def note(self, position: int) -> None:
-        group, packet = self._place(position)
-        self._since[group] = min(packet, self._since.get(group, packet))
+        group, leading, packet = self._place(position)
+        self._since[group, leading] = min(packet, self._since.get((group, leading), packet))
 
     def reaches(self, position: int) -> bool:
-        group, packet = self._place(position)
-        if self._index.leading[position] and group - 1 in self._since:
+        group, leading, packet = self._place(position)
+        if leading and (group - 1, False) in self._since:
             return True
-        return self._since.get(group, packet) < packet
+        sources = [(group, False), (group, True)] if leading else [(group, False)]
+        return any(self._since.get(source, packet) < packet for source in sources)
 
-    def _place(self, position: int) -> tuple[int, int]:
-        return int(self._index.groups[position]), int(self._index.frames[position])
+    def _place(self, position: int) -> tuple[int, bool, int]:
+        index = self._index
+        return (
+            int(index.groups[position]),
+            bool(index.leading[position]),
+            int(index.frames[position]),
+        )
 
 
 def _key(index: FrameIndex, position: int, back: int) -> int | None:

@@ -132,8 +132,8 @@ def _natural(file: Path) -> list[tuple[int, str]]:
 def _header(file: Path) -> tuple[str, int, int]:
     try:
         with Pillow.open(file) as picture:
-            if picture.format == "TIFF" and _exif_orientation(picture) != 1:
-                picture.load()  # Pillow turns these by itself, and clears the tag, as it loads
+            if picture.format == "TIFF" and picture.getexif().get(_ORIENTATION, 1) != 1:
+                picture.load()  # which gives the picture its upright size
             turn = _TURNS[_exif_orientation(picture)]
             width, height = picture.size
             pages = getattr(picture, "n_frames", 1) if picture.format in ("TIFF", "WEBP") else 1
@@ -148,8 +148,9 @@ def _header(file: Path) -> tuple[str, int, int]:
 
 
 def _exif_orientation(picture: Pillow.Image) -> int:
-    # Pillow decodes a whole PNG to look for tags at its end, where nobody writes orientation.
-    if picture.format == "PNG" and "exif" not in picture.info:
+    # Pillow itself turns a TIFF as it loads. It would decode a whole PNG to look for tags at its
+    # end, where nobody writes them.
+    if picture.format == "TIFF" or (picture.format == "PNG" and "exif" not in picture.info):
         return 1
     orientation = picture.getexif().get(_ORIENTATION, 1)
     return orientation if orientation in _TURNS else 1

@@ -1,7 +1,6 @@
 """How a clip's pictures look as stored, and turning them into upright 8-bit RGB."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -61,13 +60,13 @@ class Look:
         return (self.height, self.width) if turned else (self.width, self.height)
 
 
-def look_at(name: str, picture: Any, aspect: Fraction | None) -> Look:
+def look_at(name: str, picture: Any, stream: Any) -> Look:
     """Describe an av.VideoFrame.
 
     Args:
         name: What to call the clip in an error.
         picture: The first picture of the clip.
-        aspect: Width of a pixel over its height, where the stream says so.
+        stream: The av.VideoStream that it comes from.
 
     Raises:
         VideoError: The picture is turned by an angle other than a multiple of 90 degrees.
@@ -80,7 +79,7 @@ def look_at(name: str, picture: Any, aspect: Fraction | None) -> Look:
         bytes_per_picture=sum(plane.buffer_size for plane in picture.planes),
         orientation=orientation,
         interlaced=picture.interlaced_frame,
-        remarks=tuple(_remarks(picture, aspect, orientation)),
+        remarks=tuple(_remarks(picture, stream, orientation)),
     )
 
 
@@ -132,8 +131,9 @@ def _orientation(name: str, picture: Any) -> Orientation:
     )
 
 
-def _remarks(picture: Any, aspect: Fraction | None, orientation: Orientation) -> list[str]:
+def _remarks(picture: Any, stream: Any, orientation: Orientation) -> list[str]:
     remarks = []
+    aspect, transfer = stream.sample_aspect_ratio, int(stream.codec_context.color_trc or 0)
     if picture.interlaced_frame:
         remarks.append("The video is interlaced: moving edges look like combs; deinterlace it.")
     if aspect and aspect != 1:
@@ -142,6 +142,6 @@ def _remarks(picture: Any, aspect: Fraction | None, orientation: Orientation) ->
         remarks.append("The video is stored mirrored and is read as a player shows it.")
     if any(c.is_alpha for c in picture.format.components):
         remarks.append("Transparency is ignored.")
-    if (transfer := int(picture.color_trc or 0)) in _HDR_TRANSFERS:
+    if transfer in _HDR_TRANSFERS:
         remarks.append(f"The video is {_HDR_TRANSFERS[transfer]} HDR, read without tone mapping.")
     return remarks

@@ -42,7 +42,7 @@ def probe(path: Path) -> Probe:
     start, picture = _first_good(path, index)
     stop = _last_good(path, index) + 1
     with opened(path, stream_index=packets.stream_index) as (_, stream):
-        look = look_at(path.name, picture, stream.sample_aspect_ratio)
+        look = look_at(path.name, picture, stream)
     notes += [*_notes(packets), *_trim_notes(start, len(index) - stop), *look.remarks]
     return Probe(index.part(start, stop), look, tuple(notes))
 

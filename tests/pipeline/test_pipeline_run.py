@@ -47,8 +47,8 @@ def small_prompt(*keyframes: int) -> Prompt:
     truth = load_truth()
     ears = []
     for n, k in enumerate(keyframes):
-        ys, xs = np.nonzero(truth.mask(20 + k))
-        scale = truth.mask(0).shape[1] / 160
+        ys, xs = np.nonzero(truth.masks[20 + k])
+        scale = truth.masks.shape[2] / 160
         box = tuple(float(v) for v in np.array([xs.min(), ys.min(), xs.max(), ys.max()]) / scale)
         ears.append(ObjectPrompt(id=n + 1, name=f"ear-{n + 1}", frames={k: FramePrompt(box=box)}))
     return Prompt(tuple(ears))
@@ -68,7 +68,7 @@ def test_the_sample_clip_from_its_prompt(tmp_path, model):
     store = Store.open(tmp_path / "out.zarr")
     assert store.complete and (np.asarray(store.status) > 0).all()
     assert calls == [(i + 1, report.frames) for i in range(report.frames)]
-    scores = [iou(store.mask(t) > 0, truth.mask(t)) for t in range(store.frame_count)]
+    scores = [iou(store.mask(t) > 0, truth.masks[t]) for t in range(store.frame_count)]
     assert np.mean(scores) > 0.8 and min(scores) > 0.6
     keyframe = prompt.objects[0].first_keyframe
     memory = np.asarray(store.tracks.memory)

@@ -1,5 +1,6 @@
 """Clips whose every frame carries its own number as pixels that survive compression."""
 
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -66,7 +67,6 @@ def encode(
     pts: Sequence[int] | None = None,
     gop: int = 12,
     b_frames: int = 2,
-    rotation: int = 0,
     container_format: str | None = None,
     muxer: dict[str, str] | None = None,
     tags: dict[str, int] | None = None,
@@ -81,8 +81,6 @@ def encode(
         context.gop_size, context.max_b_frames, context.thread_count = gop, b_frames, 1
         for name, value in (tags or {}).items():
             setattr(context, name, value)
-        if rotation:
-            stream.set_display_rotation(rotation)
         for position, image in enumerate(images):
             if not position:
                 stream.height, stream.width = image.shape[:2]
@@ -137,6 +135,16 @@ def overwrite(source: Path, target: Path, offset: int, data: bytes) -> Path:
     content[offset : offset + len(data)] = data
     target.write_bytes(content)
     return target
+
+
+def turn(path: Path, a: float, b: float, c: float, d: float) -> Path:
+    """Put a matrix (x' = a x + c y, y' = b x + d y) into the track header of an mp4."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"tkhd") + 44
+    struct.pack_into(">3i", data, place, round(a * 65536), round(b * 65536), 0)
+    struct.pack_into(">3i", data, place + 12, round(c * 65536), round(d * 65536), 0)
+    path.write_bytes(data)
+    return path
 
 
 def packet_place(path: Path, number: int) -> tuple[int, int]:

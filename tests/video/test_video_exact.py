@@ -133,17 +133,18 @@ def test_times_that_contradict_the_decoder(make: Maker, tmp_path: Path) -> None:
         assert "no usable presentation times" in clip.info.warnings[0]
 
 
-def test_a_recording_whose_clock_jumps_back(make: Maker, tmp_path: Path) -> None:
-    first, second = make("cfr.ts").read_bytes(), make("refresh.ts").read_bytes()
-    with av.open(make("cfr.ts")) as container:
-        places = {
-            p.pos: round(p.pts * p.time_base * 30) for p in container.demux(video=0) if p.size
-        }
-    (tmp_path / "joined.ts").write_bytes(second + first)
+@pytest.mark.parametrize("seconds", [0, 20])
+def test_a_recording_whose_clock_jumps_back(make: Maker, tmp_path: Path, seconds: int) -> None:
+    def later(packet: av.Packet) -> av.Packet:
+        packet.pts += round(seconds / packet.time_base)
+        packet.dts += round(seconds / packet.time_base)
+        return packet
+
+    first = remux(make("cfr.ts"), tmp_path / "later.ts", later)
+    (tmp_path / "joined.ts").write_bytes(first.read_bytes() + make("cfr.ts").read_bytes())
     with Clip.open(tmp_path / "joined.ts") as clip:
         assert_exact(clip, [*range(COUNT), *range(COUNT)])
         assert (np.diff(clip.times) > 0).all()
-        assert places
 
 
 def test_times_may_start_late(make: Maker, tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 """Pictures of every make come out as upright RGB, the same from either reader."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from numbered import assert_exact, draw, encode, numbered, read
+from numbered import assert_exact, draw, encode, numbered, read, turn
 
 from earvid.errors import VideoError
 from earvid.video import Clip
 
+Turn = Callable[[np.ndarray], np.ndarray]
 BT709, BT601 = 1, 6
 LIMITED, FULL = 1, 2
 RED, GREEN, BLUE, WHITE = (200, 30, 30), (30, 180, 30), (30, 30, 200), (220, 220, 220)
@@ -66,25 +68,37 @@ def test_odd_sizes(tmp_path: Path, width: int, height: int) -> None:
         assert_exact(clip, range(8))
 
 
-@pytest.mark.parametrize("counterclockwise", [90, 180, 270])
-def test_rotation(tmp_path: Path, counterclockwise: int) -> None:
-    path = tmp_path / "turned.mp4"
-    encode(path, [corners()] * 4, b_frames=0, rotation=counterclockwise)
+@pytest.mark.parametrize(
+    ("matrix", "degrees", "turned"),
+    [
+        ((0, 1, -1, 0), 90, lambda image: np.rot90(image, -1)),
+        ((-1, 0, 0, -1), 180, lambda image: np.rot90(image, 2)),
+        ((0, -1, 1, 0), 270, lambda image: np.rot90(image)),
+        ((-1, 0, 0, 1), 0, lambda image: image[:, ::-1]),
+        ((0, 1, 1, 0), 90, lambda image: image.swapaxes(0, 1)),
+    ],
+)
+def test_rotation(
+    tmp_path: Path, matrix: tuple[int, int, int, int], degrees: int, turned: Turn
+) -> None:
+    path = turn(encode(tmp_path / "turned.mp4", [corners()] * 4, b_frames=0), *matrix)
     with Clip.open(path) as clip:
-        expected = np.rot90(corners(), counterclockwise // 90)
+        expected = turned(corners())
         image = clip.frame(2).image
         assert image.shape == expected.shape
         assert (clip.info.height, clip.info.width) == expected.shape[:2]
         assert seen_corners(image) == seen_corners(expected)
-        assert clip.info.rotation == (360 - counterclockwise) % 360
+        assert clip.info.rotation == degrees
         assert clip.info.reader_reason == "rotation"
+        mirrored = matrix[0] * matrix[3] < matrix[1] * matrix[2]
+        assert any("mirrored" in warning for warning in clip.info.warnings) == mirrored
         assert [frame.image.shape for frame in clip.frames_backward()] == [expected.shape] * 4
 
 
 def test_odd_angles_are_refused(tmp_path: Path) -> None:
-    path = encode(tmp_path / "tilted.mp4", [corners()] * 4, b_frames=0, rotation=30)
-    with pytest.raises(VideoError, match="only multiples of 90"):
-        Clip.open(path)
+    path = encode(tmp_path / "tilted.mp4", [corners()] * 4, b_frames=0)
+    with pytest.raises(VideoError, match="turned by 30 degrees, and only multiples of 90"):
+        Clip.open(turn(path, 0.866, 0.5, -0.5, 0.866))
 
 
 @pytest.mark.parametrize("matrix", [BT601, BT709, None])

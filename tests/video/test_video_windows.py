@@ -1,12 +1,13 @@
 """Windows cover a range once, fit in memory, and end at keyframes where they can."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earvid.video.windows import ascending, descending
 
 
+@settings(deadline=None)
 @given(
     keys=st.sets(st.integers(0, 60)),
     span=st.tuples(st.integers(0, 60), st.integers(0, 60)).map(sorted),

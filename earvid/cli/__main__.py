@@ -1,0 +1,5 @@
+"""``python -m earvid.cli`` is the command ``earvid``."""
+
+from earvid.cli import main
+
+main()
