@@ -14,6 +14,13 @@ def say(text: str) -> None:
     click.echo(f"earvid: {' '.join(text.splitlines())}", err=True)
 
 
+def hush_opencv() -> None:
+    """Keep OpenCV from adding lines of its own to ours, as it does about torn images."""
+    import cv2
+
+    cv2.setLogLevel(0)
+
+
 def explain(error: Exception, *, debug: bool, about: str = "") -> int:
     """Say in one sentence what went wrong.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from earvid.cli.messages import explain, say, sentence
+from earvid.cli.messages import explain, hush_opencv, say, sentence
 from earvid.cli.options import FILE, as_path
 from earvid.cli.progress import progress_bar
 from earvid.cli.prompts import PromptCommand, given_prompt, prompt_beside, prompt_options
@@ -108,6 +108,7 @@ def command(
     CLIP is a video or a folder of images. Results go to a zarr store; a run that was stopped goes
     on where it was. Without prompt options, <clip>.prompt.json beside the clip is used.
     """
+    hush_opencv()
     prompt = given_prompt(ctx, keyframe, prompt_file)  # errors in it do not wait for PyTorch
 
     from earvid.models import load_model

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from earvid.cli.messages import hush_opencv
 from earvid.cli.options import FILE, as_path, lengths, positive, refuse_given
 
 
@@ -119,6 +120,7 @@ def command(
     0 is ear. The run's folder gets a log, sample pictures, checkpoints, and weights.safetensors,
     which 'earvid track --checkpoint' reads. Stopped and called again, the run goes on.
     """
+    hush_opencv()
     from earvid.models import NanoConfig
     from earvid.train import Trainer, TrainSettings, find_stills, split
 

@@ -108,7 +108,7 @@ def build(root: zarr.Group, spec: StoreSpec) -> None:
         _create_variable(root, variable, spec)
     _create_coordinates(root, spec)
     with warnings.catch_warnings():
-        # Other implementations may not know it, and fall back on the files; and ours are in `state`.
+        # Who does not know it falls back on the files; and what is in `state` is no array.
         warnings.filterwarnings("ignore", "Consolidated metadata is currently not", UserWarning)
         warnings.filterwarnings("ignore", f"Object at {STATE} is not recognized", UserWarning)
         zarr.consolidate_metadata(root.store)

@@ -107,7 +107,8 @@ class RoiSettings:
         factor: side of the crop over the longer side of the ear's box.
         smoothing: share of the old side that is kept per frame, on a log scale.
         patience: frames without the ear before the search widens.
-        growth: factor per frame by which the search widens.
+        growth: by how much the search widens per frame, in crop sides. Slowly, because an ear
+            mostly comes back where it left, and a wider crop may show somebody's other ear.
         min_side: smallest crop, frame pixels; smaller ones would only enlarge noise.
         reacquire_score: predicted IoU that a widened search must reach to count as found.
     """
@@ -115,7 +116,7 @@ class RoiSettings:
     factor: float = 2.1
     smoothing: float = 0.7
     patience: int = 3
-    growth: float = 1.12
+    growth: float = 0.02
     min_side: float = 40.0
     reacquire_score: float = 0.6
 
@@ -143,7 +144,7 @@ class RoiState:
     @property
     def searching(self) -> bool:
         """Whether the crop is wider than its ear needs."""
-        return self.side > 1.2 * self.ear_side
+        return self.side > self.ear_side
 
 
 def start(box: tuple[float, float, float, float], settings: RoiSettings) -> RoiState:
@@ -170,10 +171,10 @@ def lose(state: RoiState, settings: RoiSettings, width: int, height: int) -> Roi
     if absent <= settings.patience:
         return replace(state, absent=absent)
     widest = float(max(width, height))
-    side = min(widest, state.side * settings.growth)
+    side = max(state.side, min(widest, state.side + settings.growth * state.ear_side))
     # As the crop grows towards the frame, it also drifts to the frame's middle: at full width
     # nothing of the frame may lie outside.
-    share = min(1.0, max(0.0, (side - state.side) / max(1e-6, widest - state.side)))
+    share = min(1.0, (side - state.side) / max(1e-6, widest - state.side))
     middle = ((width - 1) / 2, (height - 1) / 2)
     center = (
         state.center[0] + share * (middle[0] - state.center[0]),

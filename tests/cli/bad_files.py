@@ -134,7 +134,7 @@ def _stores(folder: Path) -> None:
     (broken / "zarr.json").write_text("{")
     holes = folder / "holes.zarr"
     shutil.copytree(folder / "ear.earvid.zarr", holes)
-    for shard in (holes / "tracks" / "score").rglob("c/*"):
+    for shard in (holes / "tracks" / "score" / "c").rglob("*"):
         if shard.is_file():
             shard.write_bytes(b"torn")
     (folder / "taken.mp4").write_bytes(b"a film")

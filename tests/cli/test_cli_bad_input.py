@@ -11,7 +11,7 @@ from command_line import call
 
 FAILED, USAGE, SOME_FAILED = 1, 2, 3
 BOX = "--box 50,30,90,90"
-GOOD = f"track ear.mp4 {BOX}"
+GOOD = f"track twin.mp4 {BOX}"  # which has no store
 
 # What is typed, how it ends, and words that the sentence holds.
 ROWS = [
@@ -69,7 +69,7 @@ ROWS = [
     (f"{GOOD} --landmarks words.csv", FAILED, "words.csv tragus two numbers"),
     (f"{GOOD} --landmarks torn.json", FAILED, "torn.json is not JSON"),
     (f"{GOOD} --landmarks landmarks.xlsx", FAILED, "not a .json, .csv or .pts"),
-    ("track ear.mp4 --landmarks three.json", FAILED, "neither box, points nor mask"),
+    ("track twin.mp4 --landmarks three.json", FAILED, "neither box, points nor mask"),
     ("track ear.mp4 --prompt none.json", FAILED, "none.json cannot be read"),
     ("track ear.mp4 --prompt nothing", FAILED, "nothing cannot be read"),
     ("track ear.mp4 --prompt torn.json", FAILED, "torn.json is not JSON"),
@@ -107,6 +107,7 @@ ROWS = [
     (f"{GOOD} -o mine --overwrite", FAILED, "mine is not an earvid store"),
     (f"{GOOD} -o ear.mp4 --overwrite", FAILED, "ear.mp4 is not an earvid store"),
     (f"{GOOD} -o broken.zarr", FAILED, "broken.zarr is not an earvid store"),
+    (f"track ear.mp4 {BOX}", FAILED, "ear.earvid.zarr was made from another clip, prompt --overwrite"),
     (f"{GOOD} -o ear.earvid.zarr", FAILED, "made from another clip, prompt --overwrite"),
     (f"{GOOD} -o /proc/earvid.zarr", FAILED, "/proc/earvid.zarr"),
     # Looking at a store

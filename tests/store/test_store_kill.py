@@ -63,7 +63,7 @@ def test_killed_and_resumed_it_is_as_if_nothing_had_happened(
 
 def test_killed_while_it_begins(tmp_path: Path, undisturbed: Path) -> None:
     path, chance = tmp_path / "clip.earvid.zarr", random.Random(7)
-    for _ in range(6):
+    for _ in range(4):
         if run_and_kill(path, 1, chance.uniform(0, 0.08)):
             break
         assert decide(path, make_spec().fingerprint) in (Decision.CREATE, Decision.RESUME)

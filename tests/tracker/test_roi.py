@@ -83,7 +83,7 @@ def test_a_lost_ear_is_searched_in_the_whole_frame_and_found_again():
     for _ in range(settings.patience):
         state = following.lose(state, settings, 640, 480)
         assert not state.searching  # a blink is no reason to look elsewhere
-    for _ in range(100):
+    for _ in range(800):
         state = following.lose(state, settings, 640, 480)
     roi = state.roi()
     assert state.searching
