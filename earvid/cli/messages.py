@@ -18,7 +18,7 @@ def hush_opencv() -> None:
     """Keep OpenCV from adding lines of its own to ours, as it does about torn images."""
     import cv2
 
-    cv2.setLogLevel(0)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def explain(error: Exception, *, debug: bool, about: str = "") -> int:

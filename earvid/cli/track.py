@@ -80,7 +80,7 @@ class _Job:
     type=click.Choice(["auto", "decord", "pyav"]),
     default="auto",
     show_default=True,
-    help="Reader of video files; auto takes decord where it is exact.",
+    help="Reader of video files; decord refuses clips that it cannot read exactly.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a store that was made differently.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")

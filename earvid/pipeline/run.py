@@ -115,7 +115,9 @@ def track(
                 spec.memory_slots,
                 tidy=settings.roi != "off",
             )
-            tracked = Passes(source, session, maker, writer, spec.shard_length, progress).run()
+            tracked = 0
+            if writer.pending:  # killed while it finished, a store lacks nothing but that
+                tracked = Passes(source, session, maker, writer, spec.shard_length, progress).run()
             ears = summarize(Store.open(target))
             writer.finish({"ears": [asdict(ear) for ear in ears]})
     seconds = time.monotonic() - began

@@ -100,6 +100,8 @@ class Trainer:
         self.run, self.config, self.settings, self._log = run, config, settings, log
         self.train_stills = [s for s in map(load_still, train) if s is not None]
         self.held_stills = [s for s in map(load_still, held_out) if s is not None]
+        if not self.train_stills:
+            raise EarvidError("No mask of the training photos holds an ear of at least 60 pixels.")
         self.model = self._new_model(trunk_weights, start_weights)
         self.optimizer = self._new_optimizer()
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}

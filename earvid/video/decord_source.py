@@ -29,12 +29,6 @@ def refusal(path: Path, probed: Probe) -> str | None:
     return _unsafe(probed) or _absent() or _disagreement(path, probed)
 
 
-def wasteful(probed: Probe) -> bool:
-    """Whether some groups of pictures exceed a window, so that decord would decode them again."""
-    starts = np.append(probed.index.key_positions, len(probed.index))
-    return bool(np.diff(starts).max(initial=0) > _window_size(probed))
-
-
 class DecordSource:
     """Images of a probed clip for which `refusal` is None; None stands for a damaged frame."""
 

@@ -38,7 +38,12 @@ def probe(path: Path) -> Probe:
     notes = []
     if index is None or not _told_in_order(path, index):
         index = index_in_order(packets, _order_by_decoding(path, packets))
-        notes.append("The file has no usable presentation times: frames are taken as decoded.")
+        notes.append(
+            "The file has no usable presentation times: frames follow the decoder's order and "
+            "the declared rate."
+        )
+    if not len(index):
+        raise VideoError(f"{path} shows none of its frames; trim it anew, or convert it.")
     start, picture = _first_good(path, index)
     stop = _last_good(path, index) + 1
     with opened(path, stream_index=packets.stream_index) as (_, stream):

@@ -150,7 +150,7 @@ ROWS = [
     ("train maskless --run r", FAILED, "maskless is no training folder"),
     ("train unequal --run r", FAILED, "differ in size"),
     ("train unreadable --run r", FAILED, "a.jpg cannot be read"),
-    ("train earless --run r", FAILED, "ear"),
+    ("train earless --run r", FAILED, "No mask holds an ear"),
     ("train photos --run r --hold-out tpyo*", FAILED, "'tpyo*' matches no photo"),
     ("train photos --run r --hold-out *", FAILED, "every photo"),
     ("train photos --run r --lengths 1,2", USAGE, "--lengths '1,2' at least 2"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from numbered import numbered, packet_place
+from numbered import numbered, packet_place, remux
 
 from earvid.errors import UsageError, VideoError
 from earvid.video import Clip
@@ -36,6 +36,15 @@ def too_wide(path: Path) -> None:
     numbered(path, 2, 16400, 16, codec="ffv1", b_frames=0)
 
 
+def trimmed_away(path: Path) -> None:
+    def earlier(packet: av.Packet) -> av.Packet:
+        packet.pts -= round(2 / packet.time_base)
+        packet.dts -= round(2 / packet.time_base)
+        return packet
+
+    remux(numbered(path.with_name("whole.mp4"), 20), path, earlier)
+
+
 def nothing(path: Path) -> None:
     """No file at all."""
 
@@ -58,6 +67,7 @@ def pipe(path: Path) -> None:
 
 
 CASES: list[tuple[str, Callable[[Path], None], str]] = [
+    ("trimmed_away.mp4", trimmed_away, "shows none of its frames"),
     ("gone.mp4", nothing, "does not exist"),
     ("empty.mp4", empty, "is empty"),
     ("text.mp4", text, "is not a video"),
@@ -139,7 +149,9 @@ def test_everything_works_without_decord(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['decord'] = None\n"
         "from earvid.video import Clip; clip = Clip.open(sys.argv[1])\n"
-        "print(clip.info.reader, clip.info.reader_reason, len(list(clip.frames())))"
+        "print(clip.info.reader, len(list(clip.frames())))\n"
+        "try: Clip.open(sys.argv[1], reader='decord')\n"
+        "except Exception as error: print(type(error).__name__, 'not installed' in str(error))"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
-    assert done.stdout.split() == ["pyav", "decord", "not", "installed", "10"], done.stderr
+    assert done.stdout.split() == ["pyav", "10", "VideoError", "True"], done.stderr

@@ -89,7 +89,6 @@ def test_rotation(
         assert (clip.info.height, clip.info.width) == expected.shape[:2]
         assert seen_corners(image) == seen_corners(expected)
         assert clip.info.rotation == degrees
-        assert clip.info.reader_reason == "rotation"
         mirrored = matrix[0] * matrix[3] < matrix[1] * matrix[2]
         assert any("mirrored" in warning for warning in clip.info.warnings) == mirrored
         assert [frame.image.shape for frame in clip.frames_backward()] == [expected.shape] * 4
