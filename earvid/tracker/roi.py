@@ -110,6 +110,9 @@ class RoiSettings:
         growth: by how much the search widens per frame, in crop sides. Slowly, because an ear
             mostly comes back where it left, and a wider crop may show somebody's other ear.
         min_side: smallest crop, frame pixels; smaller ones would only enlarge noise.
+        min_score: predicted IoU below which a mask is no evidence that the ear is in view.
+        trusted_score: predicted IoU from which a mask may change the crop's size; an ear that turns
+            away leaves slivers, which must not draw the crop together.
         reacquire_score: predicted IoU that a widened search must reach to count as found.
     """
 
@@ -118,6 +121,8 @@ class RoiSettings:
     patience: int = 3
     growth: float = 0.02
     min_side: float = 40.0
+    min_score: float = 0.25
+    trusted_score: float = 0.55
     reacquire_score: float = 0.6
 
 
@@ -154,10 +159,19 @@ def start(box: tuple[float, float, float, float], settings: RoiSettings) -> RoiS
 
 
 def follow(
-    state: RoiState, box: tuple[float, float, float, float], settings: RoiSettings
+    state: RoiState, box: tuple[float, float, float, float], score: float, settings: RoiSettings
 ) -> RoiState:
-    """Move to the ear seen on the last frame; its size follows more slowly than its place."""
+    """Move to the ear seen on the last frame; its size follows more slowly than its place.
+
+    Args:
+        state: where the crop was.
+        box: of the ear, frame pixels.
+        score: predicted IoU of its mask.
+        settings: how to follow.
+    """
     center, side = _frame_box(box, settings)
+    if score < settings.trusted_score:
+        return RoiState(center, state.ear_side, state.ear_side)
     if state.searching:  # found again: its size is news, not jitter
         return RoiState(center, side, side)
     keep = settings.smoothing

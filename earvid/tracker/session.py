@@ -263,9 +263,11 @@ class Session:
             track.handover.recent[index] = entry
 
     def _believable(self, prediction: Prediction, state: RoiState) -> bool:
-        """Whether something seen in a widened search is good enough to be the ear again."""
+        """Whether something seen is good enough to be the ear, or to be it again."""
         assert self.roi_settings is not None
-        return not state.searching or prediction.score >= self.roi_settings.reacquire_score
+        settings = self.roi_settings
+        needed = settings.reacquire_score if state.searching else settings.min_score
+        return prediction.score >= needed
 
     def _move_roi(
         self, track: ObjectTrack, prediction: Prediction, roi: Roi, present: bool
@@ -273,7 +275,7 @@ class Session:
         assert self.roi_settings is not None and track.roi is not None
         box = self._box_of(prediction, roi) if present else None
         if box is not None:
-            track.roi = following.follow(track.roi, box, self.roi_settings)
+            track.roi = following.follow(track.roi, box, prediction.score, self.roi_settings)
         else:
             track.roi = following.lose(track.roi, self.roi_settings, self.width, self.height)
 

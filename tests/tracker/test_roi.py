@@ -72,9 +72,16 @@ def test_the_crop_follows_and_changes_its_size_slowly():
     settings = RoiSettings()
     state = following.start((100, 100, 149, 199), settings)
     assert state.side == pytest.approx(settings.factor * 100)
-    moved = following.follow(state, (120, 130, 269, 329), settings)
+    moved = following.follow(state, (120, 130, 269, 329), 0.9, settings)
     assert moved.center == (194.5, 229.5)
     assert state.side < moved.side < 2 * state.side
+
+
+def test_a_doubtful_mask_moves_the_crop_but_does_not_resize_it():
+    settings = RoiSettings()
+    state = following.start((100, 100, 149, 199), settings)
+    sliver = following.follow(state, (120, 130, 124, 140), 0.4, settings)
+    assert sliver.side == state.side and sliver.center == (122, 135)
 
 
 def test_a_lost_ear_is_searched_in_the_whole_frame_and_found_again():
@@ -88,5 +95,5 @@ def test_a_lost_ear_is_searched_in_the_whole_frame_and_found_again():
     roi = state.roi()
     assert state.searching
     assert roi.x0 <= 0 and roi.y0 <= 0 and roi.x0 + roi.width >= 640 and roi.y0 + roi.height >= 480
-    back = following.follow(state, (500, 300, 529, 349), settings)
+    back = following.follow(state, (500, 300, 529, 349), 0.9, settings)
     assert not back.searching and back.center == (514.5, 324.5)
