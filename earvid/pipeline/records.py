@@ -105,7 +105,7 @@ def proxy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     size = (-(-gray.shape[1] // PROXY_STEP), -(-gray.shape[0] // PROXY_STEP))
     small = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
     # Sensor noise would take a hundred times the bytes of the masks; 32 grays show where one is.
-    return (small & 0xF8) | 0x04
+    return np.asarray((small & 0xF8) | 0x04, np.uint8)
 
 
 def keypoint_names(prompt: Prompt) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def test_a_file_of_metas_form_loads(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     path.rename(tmp_path / "checkpoints" / path.name)
-    with pytest.raises(ModelError, match="damaged .*sha256"):
+    with pytest.raises(ModelError, match=r"damaged .*sha256"):
         load_model("sam2.1-tiny")
 
 
@@ -137,7 +137,7 @@ def test_offline_the_sentence_says_which_file_to_put_where(tmp_path, monkeypatch
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(ModelError, match="cannot be reached; download it elsewhere and put it"):
         download("sam2.1-tiny")
-    with pytest.raises(ModelError, match="get MedSAM2_latest.pt from its authors"):
+    with pytest.raises(ModelError, match=r"get MedSAM2_latest.pt from its authors"):
         download("medsam2")
 
 
