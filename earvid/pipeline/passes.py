@@ -33,7 +33,7 @@ class Passes:
 
     Args:
         clip: the frames.
-        session: forward, fresh.
+        session: forward, fresh, prepared with the keyframes.
         maker: builds records.
         writer: of the store, new or resumed.
         shard_length: frames per shard.
@@ -73,10 +73,6 @@ class Passes:
         """Return where to go on: the pass and its next frame."""
         saved = self.writer.load_state()
         if saved is None:
-            for index in sorted({t for o in self.session.prompt.objects for t in o.frames}):
-                frame = self.clip.frame(index)
-                if not frame.damaged:  # if it is, step() says so
-                    self.session.prepare(frame)
             return "forward", self.plan.first
         try:
             about = json.loads(saved["pass"])

@@ -102,11 +102,11 @@ def track(
         loaded = model or load_model(
             settings.model, checkpoint=settings.checkpoint, device=settings.device
         )
+        session = _session(loaded, prompt, source, settings)  # before a store is begun: it may fail
         spec = _spec(source, prompt, settings, loaded, mark)
         began = time.monotonic()
         open_writer = StoreWriter.resume if decision is Decision.RESUME else StoreWriter.create
         with open_writer(target, spec) as writer:
-            session = _session(loaded, prompt, source, settings)
             maker = RecordMaker(
                 prompt,
                 info.width,
@@ -190,8 +190,13 @@ def fingerprint(video: str, prompt: Prompt, settings: TrackSettings, weights: st
 
 
 def _session(loaded: LoadedModel, prompt: Prompt, clip: Clip, settings: TrackSettings) -> Session:
+    """A session that knows all keyframes, so that the frames before them profit too.
+
+    Raises:
+        PromptError: a keyframe cannot be decoded.
+    """
     model, info = loaded.model, clip.info
-    return Session(
+    session = Session(
         model,
         prompt,
         info.width,
@@ -200,6 +205,12 @@ def _session(loaded: LoadedModel, prompt: Prompt, clip: Clip, settings: TrackSet
         roi=RoiSettings() if settings.roi == "follow" else None,
         policy=Fifo(model.num_maskmem, model.max_obj_ptrs_in_encoder),
     )
+    for index in sorted({t for ear in prompt.objects for t in ear.frames}):
+        frame = clip.frame(index)
+        if frame.damaged:
+            session.skip(index)  # says whose keyframe it is
+        session.prepare(frame)
+    return session
 
 
 def _spec(

@@ -19,11 +19,24 @@ def prompt_box(given: FramePrompt) -> Box | None:
         return mask_box(given.mask)
     if given.box is not None:
         return given.box
-    if given.labels.size == 0 and len(given.landmarks) >= FEW_LANDMARKS:
+    if not (given.labels == 1).any() and len(given.landmarks) >= FEW_LANDMARKS:
         points = np.array(list(given.landmarks.values()))
         (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
         return float(x0), float(y0), float(x1), float(y1)
     return None
+
+
+def ear_points(given: FramePrompt) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """The clicks of a prompt, ``(P, 2)`` frame pixels and ``(P,)`` labels.
+
+    Landmarks lie on the ear: where nothing else says where it is, they serve as clicks.
+    """
+    points, labels = given.points.reshape(-1, 2), given.labels
+    if given.landmarks and not (labels == 1).any() and prompt_box(given) is None:
+        marks = np.array(list(given.landmarks.values()), np.float32)
+        points = np.concatenate([points, marks])
+        labels = np.concatenate([labels, np.ones(len(marks), np.int32)])
+    return points, labels
 
 
 def to_model_points(
@@ -39,7 +52,7 @@ def to_model_points(
     Returns:
         ``(P, 2)`` float32 pixels of the model's input and ``(P,)`` int32 labels.
     """
-    coords, labels = given.points.reshape(-1, 2), given.labels
+    coords, labels = ear_points(given)
     box = given.box
     if box is None and given.mask is None:
         box = prompt_box(given)

@@ -16,7 +16,7 @@ from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.tracker import roi as following
 from earvid.tracker.engine import Engine, Features, Prediction
 from earvid.tracker.memory import Fifo, MemoryBank, MemoryPolicy, virtual_outputs
-from earvid.tracker.prompts import prompt_box, to_model_points
+from earvid.tracker.prompts import ear_points, prompt_box, to_model_points
 from earvid.tracker.results import (
     Box,
     FrameResult,
@@ -207,7 +207,8 @@ class Session:
         if box is not None:
             roi = following.start(box, self.roi_settings).roi()
             return self._predict_prompt(frame, given, roi, shared), roi
-        ear = given.points[given.labels == 1].mean(axis=0)
+        points, labels = ear_points(given)
+        ear = points[labels == 1].mean(axis=0)
         center, side = (float(ear[0]), float(ear[1])), 0.5 * min(self.width, self.height)
         for _ in range(ZOOM_STEPS):
             roi = Roi.square(center, max(side, self.roi_settings.min_side))
@@ -226,10 +227,6 @@ class Session:
         features = self._encode(frame.image, roi, shared)
         mask = None if given.mask is None else _cut_mask(given.mask, roi)
         points, labels = to_model_points(given, roi, self.engine.size)
-        if mask is None and len(labels) == 0:
-            raise PromptError(
-                f"The prompt on frame {frame.index} has neither box, points nor mask."
-            )
         return self.engine.prompt(frame.index, features, points, labels, mask)
 
     def _track(

@@ -93,8 +93,6 @@ class Trainer:
         start_weights: Path | None = None,
         log: Callable[[str], None] = print,
     ) -> None:
-        # Gradients of saturated masks are full of denormals, which cost a CPU dearly.
-        torch.set_flush_denormal(True)
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.run, self.config, self.settings, self._log = run, config, settings, log
@@ -117,6 +115,14 @@ class Trainer:
 
     def fit(self) -> ValidationReport | None:
         """Train until the time is over; returns the last validation, if photos were held out."""
+        # Gradients of saturated masks are full of denormals, which cost a CPU dearly.
+        torch.set_flush_denormal(True)
+        try:
+            return self._fit()
+        finally:
+            torch.set_flush_denormal(False)
+
+    def _fit(self) -> ValidationReport | None:
         report = None
         saved = looked = told = time.monotonic()
         recent: list[dict[str, float]] = []

@@ -39,6 +39,7 @@ def _clips(folder: Path) -> None:
     (folder / "cut.mp4").write_bytes(cut[: len(cut) // 2])
     _sound(folder / "sound.mp4")
     _no_frames(folder / "frameless.mkv")
+    _dent(folder / "dented.mp4", at=5)
     (folder / "nothing").mkdir()
     for number, size in enumerate([(32, 24), (32, 24), (24, 32)]):
         (folder / "mixed").mkdir(exist_ok=True)
@@ -75,6 +76,24 @@ def _no_frames(path: Path) -> None:
         container.start_encoding()
 
 
+def _dent(path: Path, at: int) -> None:
+    """Twelve frames, each by itself, of which one cannot be decoded."""
+    random = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.codec_context.gop_size = 1
+        for _ in range(12):
+            image = random.integers(0, 256, (*SIZE[::-1], 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0)]
+    content, (start, size) = bytearray(path.read_bytes()), packets[at]
+    content[start + 4 : start + size] = bytes(size - 4)
+    path.write_bytes(content)
+
+
 def _masks(folder: Path) -> None:
     ear = np.zeros(SIZE[::-1], np.uint8)
     Image.fromarray(ear).save(folder / "black.png")
@@ -90,7 +109,6 @@ def _landmarks(folder: Path) -> None:
     (folder / "open.pts").write_text("version: 1\nn_points: 2\n{\n1 2\n3 4\n")
     (folder / "words.csv").write_text("name,x,y\ntragus,here,there\n")
     (folder / "torn.json").write_text('{"tragus": [1, ')
-    (folder / "three.json").write_text('{"a": [50, 50], "b": [60, 60], "c": [55, 70]}')
     (folder / "landmarks.xlsx").write_bytes(b"PK")
 
 

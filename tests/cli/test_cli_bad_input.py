@@ -51,6 +51,7 @@ ROWS = [
     ("track ear.mp4 --point 500,20", FAILED, "outside the frame"),
     ("track ear.mp4 --point 60,60,0", USAGE, "only background points"),
     (f"{GOOD} --keyframe 99", FAILED, "12 frames, 0 to 11"),
+    (f"track dented.mp4 {BOX} --keyframe 5", FAILED, "frame 5 cannot be decoded another"),
     (f"{GOOD} --keyframe -1", USAGE, "--keyframe"),
     (f"{GOOD} --keyframe first", USAGE, "--keyframe"),
     ("track ear.mp4 --keyframe 3", USAGE, "--keyframe does nothing without --box"),
@@ -69,7 +70,6 @@ ROWS = [
     (f"{GOOD} --landmarks words.csv", FAILED, "words.csv tragus two numbers"),
     (f"{GOOD} --landmarks torn.json", FAILED, "torn.json is not JSON"),
     (f"{GOOD} --landmarks landmarks.xlsx", FAILED, "not a .json, .csv or .pts"),
-    ("track twin.mp4 --landmarks three.json", FAILED, "neither box, points nor mask"),
     ("track ear.mp4 --prompt none.json", FAILED, "none.json cannot be read"),
     ("track ear.mp4 --prompt nothing", FAILED, "nothing cannot be read"),
     ("track ear.mp4 --prompt torn.json", FAILED, "torn.json is not JSON"),
@@ -107,7 +107,7 @@ ROWS = [
     (f"{GOOD} -o mine --overwrite", FAILED, "mine is not an earvid store"),
     (f"{GOOD} -o ear.mp4 --overwrite", FAILED, "ear.mp4 is not an earvid store"),
     (f"{GOOD} -o broken.zarr", FAILED, "broken.zarr is not an earvid store"),
-    (f"track ear.mp4 {BOX}", FAILED, "ear.earvid.zarr was made from another clip, prompt --overwrite"),
+    (f"track ear.mp4 {BOX}", FAILED, "ear.earvid.zarr was made from another prompt --overwrite"),
     (f"{GOOD} -o ear.earvid.zarr", FAILED, "made from another clip, prompt --overwrite"),
     (f"{GOOD} -o /proc/earvid.zarr", FAILED, "/proc/earvid.zarr"),
     # Looking at a store
@@ -161,7 +161,7 @@ ROWS = [
     ("train photos --run r --seed -1", USAGE, "--seed"),
     ("train photos --run r --start none.pt", FAILED, "none.pt does not exist"),
     ("train photos --run r --start narrow.safetensors", FAILED, "does not fit"),
-    ("train photos --run r --start a.pt --trunk-weights b.pt", USAGE, "--trunk-weights does nothing"),
+    ("train photos --run r --start a.pt --trunk-weights b", USAGE, "--trunk-weights does nothing"),
     ("train photos --run r --trunk-weights noise.pt", FAILED, "noise.pt cannot be read"),
     ("train photos --run file.txt", FAILED, "file.txt"),
     ("train photos --run file.txt/r", FAILED, "file.txt"),
@@ -181,7 +181,10 @@ def inside(bad, monkeypatch):
     """The folder of bad files as the current one."""
     monkeypatch.chdir(bad)
     monkeypatch.setenv("EARVID_CACHE", str(bad / "cache"))
-    return bad
+    there = set(bad.iterdir())
+    yield bad
+    for left in set(bad.iterdir()) - there:  # a row that fails does not spoil those after it
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def everything(folder: Path) -> set[tuple[Path, int, int]]:

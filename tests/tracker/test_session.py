@@ -135,6 +135,12 @@ def test_points_alone_find_the_size_of_the_crop(model):
     assert result.keyframe and result.roi.width == result.roi.height
 
 
+def test_a_few_landmarks_alone_are_a_prompt(model):
+    few = FramePrompt(landmarks={"tragus": (58.0, 44.0), "lobule": (60.0, 60.0)})
+    prompt = Prompt((ObjectPrompt(id=1, name="a", frames={0: few}),))
+    assert session(model, prompt).step(frame(0)).objects[1].keyframe
+
+
 def test_where_two_ears_overlap_the_higher_logit_wins(model):
     s = session(model)
     for t in range(4, 7):
