@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
 Progress = Callable[[int, int], None]
 # As tqdm's own, but with frames/s below one a second too, where tqdm would tell s/frame.
 FORMAT = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+
+LABEL = 32  # characters; a longer name would leave no room for the bar
 
 
 @contextmanager
@@ -25,12 +29,12 @@ def progress_bar(label: str) -> Iterator[Progress]:
             bar = tqdm(
                 total=total,
                 initial=done - 1,
-                desc=label,
+                desc=label if len(label) <= LABEL else f"{label[: LABEL - 1]}…",
                 unit=" frames",
                 bar_format=FORMAT,
                 file=sys.stderr,
                 disable=not sys.stderr.isatty(),
-                dynamic_ncols=True,
+                **_size(),
             )
         bar.update(done - bar.n)
 
@@ -39,3 +43,10 @@ def progress_bar(label: str) -> Iterator[Progress]:
     finally:
         if bar is not None:
             bar.close()
+
+
+def _size() -> dict[str, Any]:
+    """How large the bar may be; some terminals, such as those of containers, do not know theirs."""
+    if sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns == 0:
+        return {"ncols": 80, "nrows": 24}
+    return {"dynamic_ncols": True}

@@ -56,7 +56,7 @@ def load_session(session: Session, data: bytes) -> None:
         raise StoreError("The saved state belongs to another prompt; use --overwrite.")
     for key, saved in objects.items():
         banks = {
-            part: _take(tensors, f"{key}.{part}", saved[part])
+            part: _take(tensors, f"{key}.{part}", saved[part], session.engine.device)
             for part in ("keyframes", "recent", "handover")
         }
         session.tracks[int(key)] = ObjectTrack(
@@ -120,20 +120,20 @@ def _put(tensors: dict[str, Tensor], name: str, entry: MemoryEntry) -> dict[str,
 
 
 def _take(
-    tensors: dict[str, Tensor], prefix: str, saved: list[dict[str, Any]]
+    tensors: dict[str, Tensor], prefix: str, saved: list[dict[str, Any]], device: torch.device
 ) -> dict[int, MemoryEntry]:
-    # The order of entries is part of the state: policies may read it.
-    return {
-        s["index"]: MemoryEntry(
+    entries: dict[int, MemoryEntry] = {}
+    for s in saved:  # their order is part of the state: policies may read it
+        features = tensors.get(f"{prefix}.{s['index']}.features")
+        entries[s["index"]] = MemoryEntry(
             s["index"],
-            tensors.get(f"{prefix}.{s['index']}.features"),
-            tensors[f"{prefix}.{s['index']}.pointer"],
+            None if features is None else features.to(device),
+            tensors[f"{prefix}.{s['index']}.pointer"].to(device),
             s["score"],
             s["presence"],
             s["area"],
         )
-        for s in saved
-    }
+    return entries
 
 
 def _roi(saved: dict[str, Any] | None) -> RoiState | None:

@@ -1,0 +1,30 @@
+"""What people read about an ear."""
+
+from __future__ import annotations
+
+import pytest
+
+from earvid.cli.words import ear_line, spans, to_json
+
+
+def ear(**changes):
+    return {"name": "left", "visible": 9, "mean_score": 0.9126, "absent": [], **changes}
+
+
+def test_absences_count_the_last_frame_in():
+    assert spans([(0, 1), (3, 5), (7, 12)]) == "0, 3–4, 7–11"
+    assert spans([(2 * n, 2 * n + 1) for n in range(10)]).endswith("12, 14 and 2 more spans")
+
+
+def test_an_ear_in_a_line():
+    assert ear_line(ear()) == "  left: visible on 9 frames, mean score 0.913"
+    assert ear_line(ear(visible=1, absent=[[1, 4]])).endswith(
+        "visible on 1 frame, mean score 0.913, not visible on 1–3"
+    )
+    assert ear_line(ear(mean_score=None)) == "  left: visible on 9 frames"
+    assert ear_line(ear(visible=0, mean_score=None, absent=[[0, 9]])) == "  left: never seen"
+
+
+def test_json_without_nan():
+    with pytest.raises(ValueError, match="JSON"):
+        to_json({"score": float("nan")})
