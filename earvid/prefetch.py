@@ -61,6 +61,10 @@ class Prefetch(Generic[T]):
                     return
         except BaseException as caught:
             error = caught
+        finally:
+            close = getattr(self._items, "close", None)
+            if close is not None:
+                close()  # a generator holds its file open until it is closed
         self._put(_End(error))
 
     def _put(self, item: T | _End) -> None:

@@ -47,7 +47,7 @@ from earvid.cli.options import FILE, as_path, lengths, positive, refuse_given
     type=FILE,
     callback=as_path,
     metavar="FILE",
-    help="Weights to start the whole model from.",
+    help="Weights to start the whole model from; by default those that ship.",
 )
 @click.option(
     "--learning-rate",
@@ -121,11 +121,13 @@ def command(
     which 'earvid track --checkpoint' reads. Stopped and called again, the run goes on.
     """
     hush_opencv()
-    from earvid.models import NanoConfig
+    from earvid.models import DEFAULT_MODEL, NanoConfig, weights_file
     from earvid.train import Trainer, TrainSettings, find_stills, split
 
     if start_weights is not None:
         refuse_given(ctx, "beside --start, which brings a trunk of its own", "trunk_weights")
+    if start_weights is None and trunk_weights is None:
+        start_weights = weights_file(DEFAULT_MODEL)  # frozen stages must have learned something
     refs, held = split(find_stills(data), hold_out)
     settings = TrainSettings(
         minutes=minutes,

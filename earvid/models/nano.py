@@ -64,6 +64,10 @@ class NanoConfig:
                 f"The model configuration has an unknown key {unknown[0]!r}; "
                 f"known are {', '.join(sorted(known))}."
             )
+        for field in fields(cls):
+            value = values.get(field.name, field.default)
+            if type(value) is not type(field.default):
+                raise ModelError(f"The model configuration has {field.name} = {value!r}.")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,6 +80,8 @@ class TimmTrunk(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
+        if ":" in name or not timm.is_model(name):  # timm would fetch "hf-hub:..." from the network
+            raise ModelError(f"timm has no network named {name!r}.")
         try:
             self.body = timm.create_model(
                 name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4)

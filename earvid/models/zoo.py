@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -239,6 +240,8 @@ def download(
     except ValueError as error:
         raise ModelError(f"{spec.file} arrived damaged (wrong sha256); try again.") from error
     except Exception as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EACCES, errno.EROFS):
+            raise ModelError(f"{target} cannot be written; set EARVID_CACHE elsewhere.") from error
         raise ModelError(
             f"{spec.url} cannot be reached; download it elsewhere and put it into {target}."
         ) from error

@@ -9,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earvid.prompt import Prompt
-from earvid.store import FrameRecord
+from earvid.store import CORRECTED, DONE, PROXY_STEP, FrameRecord
 from earvid.tracker import FrameResult, label_frame
-
-DONE, CORRECTED = 1, 2
-PROXY_STEP = 4  # the proxy image is a quarter of the frame
 
 
 @dataclass(frozen=True, eq=False)

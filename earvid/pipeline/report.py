@@ -38,7 +38,7 @@ class TrackReport:
         frames: frames of the clip.
         tracked: frames that this run tracked; fewer than ``frames`` when it resumed, 0 when all
             was done before.
-        seconds: wall time of this run.
+        seconds: wall time of tracking and writing in this run, after the model was loaded.
         ears: one summary per ear.
         warnings: what the reader noticed about the clip.
     """

@@ -26,7 +26,7 @@ from earvid.video import Clip, ReaderName
 Progress = Callable[[int, int], None]
 POLICIES = ("fifo",)
 ROIS = ("follow", "off")
-STATE_VERSION = 1  # of what the fingerprint covers; a change makes old stores "different"
+STATE_VERSION = 2  # of what the fingerprint covers; a change makes old stores "different"
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def check(
     settings: TrackSettings = TrackSettings(),
     overwrite: bool = False,
 ) -> tuple[Path, str]:
-    """Check all that :func:`track` would check, without tracking.
+    """Check clip, prompt and store as :func:`track` would, without loading the model.
 
     Returns:
         the store, and what would happen to it: ``create``, ``resume`` or ``skip``.
@@ -162,17 +162,21 @@ def _decide(
         weights = file_sha256(weights_file(settings.model, settings.checkpoint))
     else:
         weights = model.sha256
-    mark = fingerprint(clip.digest(), prompt, settings, weights)
+    name = settings.model if model is None else model.name
+    mark = fingerprint(clip.digest(), prompt, settings, name, weights)
     return mark, decide(target, mark, overwrite=overwrite)
 
 
-def fingerprint(video: str, prompt: Prompt, settings: TrackSettings, weights: str) -> str:
+def fingerprint(
+    video: str, prompt: Prompt, settings: TrackSettings, model: str, weights: str
+) -> str:
     """Hash all that decides what the arrays of a store will hold.
 
     Args:
         video: sha256 of the clip's bytes.
         prompt: the ears.
         settings: only what changes results takes part.
+        model: name in the zoo; one file can fit several architectures.
         weights: sha256 of the weights file.
 
     Returns:
@@ -182,6 +186,7 @@ def fingerprint(video: str, prompt: Prompt, settings: TrackSettings, weights: st
         "version": STATE_VERSION,
         "video": video,
         "prompt": prompt.digest(),
+        "model": model,
         "weights": weights,
         "roi": asdict(RoiSettings()) if settings.roi == "follow" else "off",
         "policy": settings.policy,

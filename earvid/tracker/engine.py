@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +17,6 @@ from torch import Tensor
 
 from earvid.models.nano import normalize
 from earvid.tracker.memory import MemoryEntry
-
-CERTAIN = 10.0  # the logit SAM 2 gives to what a person drew
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,9 +179,11 @@ class Engine:
 def _predicted_iou(model: SAM2Base) -> Iterator[list[float]]:
     """Collect the IoU of the mask that SAM 2 chooses; its ``track_step`` throws it away."""
     seen: list[float] = []
+    me = threading.get_ident()  # another thread may use the same model for another clip
 
     def hook(_module: Any, _inputs: Any, output: tuple[Tensor, ...]) -> None:
-        seen.append(float(output[1].max()))
+        if threading.get_ident() == me:
+            seen.append(float(output[1].max()))
 
     handle = model.sam_mask_decoder.register_forward_hook(hook)
     try:

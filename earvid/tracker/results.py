@@ -25,7 +25,7 @@ class ObjectResult:
         logits: ``(h, w)`` float32 mask logits over ``roi``; all -1024 when the ear is absent.
         roi: the region of the frame that the model saw.
         score: predicted IoU of the mask, 0..1.
-        presence: probability that the ear is in view, 0..1.
+        presence: probability that the ear is in view, 0..1; above 0.5 only when ``present``.
         present: the decision; when false the mask is empty.
         memory: frames whose memory maps conditioned this mask, keyframes first.
         keyframe: whether a prompt was given on this frame.

@@ -188,7 +188,8 @@ def lose(state: RoiState, settings: RoiSettings, width: int, height: int) -> Roi
     side = max(state.side, min(widest, state.side + settings.growth * state.ear_side))
     # As the crop grows towards the frame, it also drifts to the frame's middle: at full width
     # nothing of the frame may lie outside.
-    share = min(1.0, (side - state.side) / max(1e-6, widest - state.side))
+    room = widest - state.side
+    share = min(1.0, (side - state.side) / room) if room > 0 else settings.growth
     middle = ((width - 1) / 2, (height - 1) / 2)
     center = (
         state.center[0] + share * (middle[0] - state.center[0]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import cv2
@@ -189,7 +189,7 @@ class Session:
             box = self._box_of(prediction, roi) if present else None
             box = box or prompt_box(given)
             if box is not None:
-                track.roi = following.start(box, self.roi_settings)
+                track.roi = self._bounded(following.start(box, self.roi_settings))
             if frame.index == ear.first_keyframe:
                 track.start_roi = track.roi
         return self._result(
@@ -205,7 +205,7 @@ class Session:
             return self._predict_prompt(frame, given, roi, shared), roi
         box = prompt_box(given)
         if box is not None:
-            roi = following.start(box, self.roi_settings).roi()
+            roi = self._bounded(following.start(box, self.roi_settings)).roi()
             return self._predict_prompt(frame, given, roi, shared), roi
         points, labels = ear_points(given)
         ear = points[labels == 1].mean(axis=0)
@@ -217,7 +217,7 @@ class Session:
             if found is None:
                 side = side / 2
                 continue
-            state = following.start(found, self.roi_settings)
+            state = self._bounded(following.start(found, self.roi_settings))
             center, side = state.center, state.side
         return prediction, roi
 
@@ -263,7 +263,8 @@ class Session:
         """Whether something seen is good enough to be the ear, or to be it again."""
         assert self.roi_settings is not None
         settings = self.roi_settings
-        needed = settings.reacquire_score if state.searching else settings.min_score
+        lost = state.searching or state.absent > settings.patience
+        needed = settings.reacquire_score if lost else settings.min_score
         return prediction.score >= needed
 
     def _move_roi(
@@ -272,9 +273,15 @@ class Session:
         assert self.roi_settings is not None and track.roi is not None
         box = self._box_of(prediction, roi) if present else None
         if box is not None:
-            track.roi = following.follow(track.roi, box, prediction.score, self.roi_settings)
+            moved = following.follow(track.roi, box, prediction.score, self.roi_settings)
+            track.roi = self._bounded(moved)
         else:
             track.roi = following.lose(track.roi, self.roi_settings, self.width, self.height)
+
+    def _bounded(self, state: RoiState) -> RoiState:
+        """Keep a crop from growing beyond what there is to see."""
+        widest = float(max(self.width, self.height))
+        return replace(state, side=min(state.side, widest), ear_side=min(state.ear_side, widest))
 
     def _box_of(self, prediction: Prediction, roi: Roi) -> Box | None:
         logits, (rows, cols) = roi.paste(prediction.logits, self.width, self.height)
@@ -308,6 +315,8 @@ class Session:
         if not present and prediction.presence > 0:
             logits = np.full_like(logits, ABSENT_LOGIT)
         probability = float(1 / (1 + np.exp(-np.clip(prediction.presence, -50, 50))))
+        if not present:  # what is not believed must not look like presence to a reader either
+            probability = min(probability, 0.5)
         return ObjectResult(
             object_id,
             index,

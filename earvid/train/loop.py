@@ -274,7 +274,12 @@ class Trainer:
             )
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])
+        except ValueError as error:
+            raise EarvidError(
+                f"{self.run} was begun with other frozen stages; choose a new folder."
+            ) from error
         self.step, self.elapsed = state["step"], state["elapsed"]
         self._log(f"resumed at step {self.step}, {self.elapsed / 60:.1f} min")
 

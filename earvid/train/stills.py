@@ -103,15 +103,17 @@ def load_still(ref: StillRef) -> Still | None:
         raise EarvidError(f"{bad} cannot be read as an image.")
     if image.shape[:2] != mask.shape:
         raise EarvidError(f"{ref.mask} and its photo differ in size.")
-    ears = _separate(np.asarray(mask, np.uint8))
+    # Compression blurs a mask's edge into all values; elsewhere anything but 0 is ear.
+    floor = 127 if ref.mask.suffix.lower() in (".jpg", ".jpeg") else 0
+    ears = _separate(np.asarray(mask, np.uint8) > floor)
     if not ears:
         return None
     rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
     return Still(ref.name, rgb, ears)
 
 
-def _separate(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
+def _separate(mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], ...]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     order = sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])
     return tuple(
         np.where(labels == i, 255, 0).astype(np.uint8)

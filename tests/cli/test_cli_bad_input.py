@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from bad_files import make_bad_files
 from command_line import call
 
@@ -196,9 +197,9 @@ def everything(folder: Path) -> set[tuple[Path, int, int]]:
     }
 
 
-@pytest.mark.parametrize(("typed", "code", "words"), ROWS, ids=[row[0][:60] for row in ROWS])
-def test_one_sentence_and_nothing_left_behind(inside, capfd, typed, code, words):
-    before = everything(inside)
+def check(folder: Path, capfd: pytest.CaptureFixture[str], typed: str, code: int, words: str):
+    """One line that holds the words, the exit code, and every file as it was."""
+    before = everything(folder)
     said = call(capfd, *typed.split())
     assert said.code == code, said.err
     assert said.out == ""
@@ -206,4 +207,22 @@ def test_one_sentence_and_nothing_left_behind(inside, capfd, typed, code, words)
     assert "Traceback" not in said.err and "Unexpected" not in said.err
     missing = [word for word in words.split() if word not in said.err]
     assert not missing, said.err
+    assert everything(folder) == before
+
+
+@pytest.mark.parametrize(("typed", "code", "words"), ROWS, ids=[row[0][:60] for row in ROWS])
+def test_one_sentence_and_nothing_left_behind(inside, capfd, typed, code, words):
+    check(inside, capfd, typed, code, words)
+
+
+def test_a_device_that_is_not_here(inside, capfd):
+    absent = "mps" if torch.cuda.is_available() else "cuda"
+    check(inside, capfd, f"{GOOD} --device {absent}", FAILED, f"no {absent} device --device auto")
+
+
+def test_no_clip_of_several_is_good(inside, capfd):
+    before = everything(inside)
+    said = call(capfd, *f"track empty.mp4 none.mp4 nothing {BOX}".split())
+    assert (said.code, said.out, len(said.lines)) == (SOME_FAILED, "", 3)
+    assert all(line.startswith("earvid: ") for line in said.lines)
     assert everything(inside) == before

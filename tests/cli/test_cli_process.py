@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
-import termios
 
 import cv2
 import pytest
@@ -22,6 +19,7 @@ from earvid.sample import sample_path
 from earvid.store import Store
 from earvid.video import Clip, VideoWriter
 
+fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))  # not on Windows
 PATIENCE = 300  # seconds; far more than anything here takes
 
 

@@ -133,6 +133,21 @@ def test_masks_and_landmarks_from_files(here, capfd):
     assert len(store.keypoints) == 55 and np.isfinite(store.tracks.position[3]).all()
 
 
+def test_a_few_landmarks_are_a_prompt(here, capfd):
+    Path("three.json").write_text('{"top": [95, 20], "tragus": [90, 50], "lobe": [100, 75]}')
+    said = call(capfd, "track", "ear.mp4", "--landmarks", "three.json", "--keyframe", 5)
+    assert said.code == 0, said.err
+    assert Store.open("ear.earvid.zarr").keypoints == ("top", "tragus", "lobe")
+
+
+def test_file_names_of_any_kind(here, capfd, ear_box):
+    Path("ear.mp4").rename("-left:1 Öhr.mp4")
+    said = call(capfd, "track", "--box", ear_box, "--keyframe", 5, "--", "-left:1 Öhr.mp4")
+    assert said.code == 0, said.err
+    said = call(capfd, "render", "--", "-left:1 Öhr.earvid.zarr")
+    assert (said.code, said.out) == (0, "-left:1 Öhr.overlay.mp4\n")
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_a_folder_of_images_is_a_clip(here, capfd, monkeypatch, ear_box, named):
     folder = here / "shots.v2"  # whose name has no suffix, whatever it looks like

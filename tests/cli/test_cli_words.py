@@ -1,10 +1,12 @@
-"""What people read about an ear."""
+"""What people read about ears and errors."""
 
 from __future__ import annotations
 
 import pytest
 
+from earvid.cli.messages import explain, sentence
 from earvid.cli.words import ear_line, spans, to_json
+from earvid.errors import PromptError, StoreError, UsageError
 
 
 def ear(**changes):
@@ -28,3 +30,26 @@ def test_an_ear_in_a_line():
 def test_json_without_nan():
     with pytest.raises(ValueError, match="JSON"):
         to_json({"score": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PromptError("the box is empty."), "The box is empty."),
+        (PromptError("p.json: the box is empty."), "p.json: the box is empty."),
+        (FileExistsError(17, "File exists", "a/b"), "a/b cannot be used (File exists)"),
+        (ValueError("no room\nfor 3 ears."), "Unexpected ValueError: no room; add --debug"),
+        (RuntimeError(), "Unexpected RuntimeError: no reason given; add --debug"),
+        (OSError("gone"), "Unexpected OSError: gone; add --debug"),
+    ],
+)
+def test_any_error_is_one_sentence(error, said):
+    assert sentence(error).startswith(said) and "\n" not in sentence(error)
+
+
+def test_an_error_tells_its_exit_code_and_what_it_is_about(capsys):
+    assert explain(StoreError("It is full."), debug=False, about="a.mp4") == 1
+    assert explain(UsageError("a.mp4 is twice there."), debug=False, about="a.mp4") == 2
+    assert capsys.readouterr().err == (
+        "earvid: a.mp4: It is full.\nearvid: a.mp4 is twice there.\n"
+    )
