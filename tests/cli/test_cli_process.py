@@ -55,6 +55,7 @@ def test_a_terminal_shows_a_bar(here, ear_box):
     run = start(*typed, folder=here, stderr=theirs)
     os.close(theirs)
     bars = read_to_end(ours).split("\r")
+    os.close(ours)
     out, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0 and out.startswith("{") and out.endswith("}\n")
     last = next(bar for bar in reversed(bars) if bar.strip())
@@ -80,6 +81,7 @@ def test_ctrl_c_is_told_in_a_sentence_and_the_run_goes_on(here, long_clip, capfd
     seen = read_to_end(ours, until="frames/s")  # the first frame has been tracked
     run.send_signal(signal.SIGINT)
     seen += read_to_end(ours)
+    os.close(ours)
     out, _ = run.communicate(timeout=PATIENCE)
     assert (run.returncode, out) == (130, "")
     said = seen.splitlines()[-1]
