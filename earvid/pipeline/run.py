@@ -6,55 +6,26 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from earvid import __version__
-from earvid.errors import UsageError
-from earvid.models import DEFAULT_MODEL, LoadedModel, load_model, pick_device, weights_file
+from earvid.models import LoadedModel, load_model, pick_device, weights_file
 from earvid.models.weights import file_sha256
+from earvid.pipeline.alternatives import has_alternatives
 from earvid.pipeline.passes import Passes
 from earvid.pipeline.records import RecordMaker, keypoint_names
 from earvid.pipeline.report import TrackReport, summarize
+from earvid.pipeline.settings import DEFAULTS, TrackSettings
 from earvid.prompt import Prompt
 from earvid.store import Decision, Store, StoreSpec, StoreWriter, decide
-from earvid.tracker import Fifo, RoiSettings, Session
-from earvid.video import Clip, ReaderName
+from earvid.tracker import RoiSettings, Session
+from earvid.video import Clip
 
 Progress = Callable[[int, int], None]
-POLICIES = ("fifo",)
-ROIS = ("follow", "off")
-STATE_VERSION = 2  # of what the fingerprint covers; a change makes old stores "different"
-
-
-@dataclass(frozen=True)
-class TrackSettings:
-    """How to track.
-
-    Args:
-        model: name in the zoo.
-        checkpoint: weights to use instead of the model's own.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        roi: ``follow`` an ear with a crop, or ``off``: look at the whole frame as stock SAM 2.
-        policy: of the memory bank.
-        reader: ``auto``, ``decord`` or ``pyav``.
-        shard_bytes: memory for one shard of masks.
-    """
-
-    model: str = DEFAULT_MODEL
-    checkpoint: Path | None = None
-    device: str = "auto"
-    roi: str = "follow"
-    policy: str = "fifo"
-    reader: ReaderName = "auto"
-    shard_bytes: int = 64 * 2**20
-
-    def __post_init__(self) -> None:
-        for what, value, known in (("roi", self.roi, ROIS), ("policy", self.policy, POLICIES)):
-            if value not in known:
-                raise UsageError(f"There is no {what} {value!r}; choose from {', '.join(known)}.")
+STATE_VERSION = 3  # of what the fingerprint covers; a change makes old stores "different"
 
 
 def default_store(clip: Path) -> Path:
@@ -67,10 +38,11 @@ def track(
     prompt: Prompt,
     store: Path | str | None = None,
     *,
-    settings: TrackSettings = TrackSettings(),
+    settings: TrackSettings = DEFAULTS,
     model: LoadedModel | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    found: Mapping[str, Any] | None = None,
 ) -> TrackReport:
     """Track every ear of a prompt through a clip, into a zarr store.
 
@@ -85,6 +57,8 @@ def track(
         model: a loaded model to use for several clips; loaded from the settings by default.
         overwrite: replace a store that was made from another clip, prompt or settings.
         progress: called with frames done and frames in all, about once a frame.
+        found: how the prompt was found, when nobody gave it; plain values for the provenance, which
+            do not count for the comparison with an earlier run.
 
     Returns:
         What it came to. A store that is complete and was made the same way is left as it is.
@@ -103,7 +77,7 @@ def track(
             settings.model, checkpoint=settings.checkpoint, device=settings.device
         )
         session = _session(loaded, prompt, source, settings)  # before a store is begun: it may fail
-        spec = _spec(source, prompt, settings, loaded, mark)
+        spec = _spec(source, prompt, settings, loaded, session, mark, found)
         began = time.monotonic()
         open_writer = StoreWriter.resume if decision is Decision.RESUME else StoreWriter.create
         with open_writer(target, spec) as writer:
@@ -129,7 +103,7 @@ def check(
     prompt: Prompt,
     store: Path | str | None = None,
     *,
-    settings: TrackSettings = TrackSettings(),
+    settings: TrackSettings = DEFAULTS,
     overwrite: bool = False,
 ) -> tuple[Path, str]:
     """Check clip, prompt and store as :func:`track` would, without loading the model.
@@ -189,7 +163,7 @@ def fingerprint(
         "model": model,
         "weights": weights,
         "roi": asdict(RoiSettings()) if settings.roi == "follow" else "off",
-        "policy": settings.policy,
+        "policy": settings.make_policy().describe(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -208,7 +182,8 @@ def _session(loaded: LoadedModel, prompt: Prompt, clip: Clip, settings: TrackSet
         info.height,
         info.frame_count,
         roi=RoiSettings() if settings.roi == "follow" else None,
-        policy=Fifo(model.num_maskmem, model.max_obj_ptrs_in_encoder),
+        policy=settings.make_policy,
+        alternatives=has_alternatives(loaded.weights),
     )
     for index in sorted({t for ear in prompt.objects for t in ear.frames}):
         frame = clip.frame(index)
@@ -219,7 +194,13 @@ def _session(loaded: LoadedModel, prompt: Prompt, clip: Clip, settings: TrackSet
 
 
 def _spec(
-    clip: Clip, prompt: Prompt, settings: TrackSettings, loaded: LoadedModel, fingerprint: str
+    clip: Clip,
+    prompt: Prompt,
+    settings: TrackSettings,
+    loaded: LoadedModel,
+    session: Session,
+    fingerprint: str,
+    found: Mapping[str, Any] | None,
 ) -> StoreSpec:
     info = clip.info
     keyframes = max(len(ear.frames) for ear in prompt.objects)
@@ -233,15 +214,20 @@ def _spec(
         object_ids=tuple(ear.id for ear in prompt.objects),
         object_names=tuple(ear.name for ear in prompt.objects),
         keypoints=keypoint_names(prompt),
-        memory_slots=loaded.model.num_maskmem - 1 + keyframes,
+        memory_slots=session.policy.slots(keyframes),
         fingerprint=fingerprint,
-        provenance=_provenance(clip, prompt, settings, loaded),
+        provenance=_provenance(clip, prompt, settings, loaded, session, found),
         shard_bytes=settings.shard_bytes,
     )
 
 
 def _provenance(
-    clip: Clip, prompt: Prompt, settings: TrackSettings, loaded: LoadedModel
+    clip: Clip,
+    prompt: Prompt,
+    settings: TrackSettings,
+    loaded: LoadedModel,
+    session: Session,
+    found: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     info = clip.info
     return {
@@ -261,7 +247,9 @@ def _provenance(
             "weights": loaded.weights.name,
             "sha256": loaded.sha256,
             "device": loaded.device,
+            "alternatives": session.engine.alternatives,
         },
-        "settings": {"roi": settings.roi, "policy": settings.policy},
+        "settings": {"roi": settings.roi, "policy": session.policy.describe()},
         "prompt": prompt.to_json(),
+        **({} if found is None else {"found": dict(found)}),
     }

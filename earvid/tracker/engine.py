@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +13,15 @@ from numpy.typing import NDArray
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
+from earvid.errors import UsageError
 from earvid.models.nano import normalize
+from earvid.tracker.candidates import Candidates, Choice, covered, extent
+from earvid.tracker.decoder import DecoderWatch, Offer
 from earvid.tracker.memory import MemoryEntry
+from earvid.tracker.roi import Roi
+
+Choose = Callable[[Candidates], Choice]
+SIGNATURE_SIDE = 4  # an image is described by this many places each way
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +31,12 @@ class Features:
     vision: list[Tensor]
     positions: list[Tensor]
     sizes: list[tuple[int, int]]
+
+    def signature(self) -> Tensor:
+        """The image's coarsest features, averaged over a grid: ``(16 C,)`` float32, length 1."""
+        coarsest = self.vision[-1].permute(1, 2, 0).reshape(1, -1, *self.sizes[-1])
+        pooled = F.adaptive_avg_pool2d(coarsest.float(), SIGNATURE_SIDE)
+        return F.normalize(pooled.flatten(), dim=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +64,14 @@ class Engine:
         model: a ``SAM2Base`` or subclass, in evaluation mode.
         frame_count: frames of the clip, or a large number for a stream without end. SAM 2 scales
             the time codes of object pointers by it up to 16, and so it must not change on the way.
+        alternatives: whether a model that is set up to give one mask was trained to give three
+            further ones, among which a policy may choose.
     """
 
-    def __init__(self, model: SAM2Base, frame_count: int) -> None:
+    def __init__(self, model: SAM2Base, frame_count: int, *, alternatives: bool = False) -> None:
         self.model = model
         self.frame_count = frame_count
+        self.alternatives = alternatives
         self.size: int = model.image_size
         self.device = model.device
         side = self.size // model.backbone_stride
@@ -78,6 +92,7 @@ class Engine:
         self,
         index: int,
         features: Features,
+        region: Roi,
         points: NDArray[np.float32] | None,
         labels: NDArray[np.int32] | None,
         mask: NDArray[np.bool_] | None,
@@ -87,6 +102,7 @@ class Engine:
         Args:
             index: the frame.
             features: its encoding.
+            region: the part of the frame that was encoded.
             points: ``(P, 2)`` in pixels of the model's input.
             labels: ``(P,)`` 1 ear, 0 background, 2 and 3 a box's corners.
             mask: ``(H, W)`` bool over the encoded region, any size; rules over points.
@@ -101,7 +117,7 @@ class Engine:
                 "point_coords": torch.from_numpy(points)[None].to(self.device),
                 "point_labels": torch.from_numpy(labels)[None].to(self.device),
             }
-        with _predicted_iou(self.model) as iou:
+        with DecoderWatch(self.model) as watch:
             out = self._track_step(
                 index,
                 features,
@@ -122,23 +138,45 @@ class Engine:
             object_score_logits=out["object_score_logits"],
             is_mask_from_pts=True,
         )
-        return _prediction(index, out, maps, 1.0 if mask is not None else iou[-1])
+        return _prediction(index, out, maps, region, 1.0 if mask is not None else watch.score)
 
     @torch.inference_mode()
     def track(
-        self, index: int, features: Features, outputs: dict[str, Any], direction: int
+        self,
+        index: int,
+        features: Features,
+        region: Roi,
+        outputs: dict[str, Any],
+        direction: int,
+        choose: Choose | None = None,
     ) -> Prediction:
         """Predict an object from its memories.
 
         Args:
             index: the frame.
             features: its encoding.
+            region: the part of the frame that was encoded.
             outputs: the virtual output dictionary of :func:`virtual_outputs`.
             direction: 1 forwards, -1 backwards.
+            choose: picks the mask when the object is in view; ``None`` leaves it to the model.
         """
-        with _predicted_iou(self.model) as iou:
+        chosen = Choice(0)
+
+        def pick(offer: Offer) -> int:
+            nonlocal chosen
+            assert choose is not None
+            chosen = choose(_candidates(index, offer, region))
+            if not 0 <= chosen.index < len(offer.scores):
+                raise UsageError(
+                    f"The policy chose mask {chosen.index} of {len(offer.scores)}; count from 0."
+                )
+            return chosen.index
+
+        with DecoderWatch(
+            self.model, pick if choose else None, alternatives=self.alternatives
+        ) as watch:
             out = self._track_step(index, features, outputs, direction, None, None, remember=True)
-        return _prediction(index, out, out["maskmem_features"], iou[-1])
+        return _prediction(index, out, out["maskmem_features"], region, watch.score, chosen.marks)
 
     def _track_step(
         self,
@@ -175,24 +213,24 @@ class Engine:
         return (small >= 0.5).float()
 
 
-@contextmanager
-def _predicted_iou(model: SAM2Base) -> Iterator[list[float]]:
-    """Collect the IoU of the mask that SAM 2 chooses; its ``track_step`` throws it away."""
-    seen: list[float] = []
-    me = threading.get_ident()  # another thread may use the same model for another clip
-
-    def hook(_module: Any, _inputs: Any, output: tuple[Tensor, ...]) -> None:
-        if threading.get_ident() == me:
-            seen.append(float(output[1].max()))
-
-    handle = model.sam_mask_decoder.register_forward_hook(hook)
-    try:
-        yield seen
-    finally:
-        handle.remove()
+def _candidates(index: int, offer: Offer, region: Roi) -> Candidates:
+    return Candidates(
+        index,
+        (offer.masks > 0).cpu().numpy(),
+        offer.scores.double().cpu().numpy(),
+        offer.preferred,
+        region,
+    )
 
 
-def _prediction(index: int, out: dict[str, Any], maps: Tensor, score: float) -> Prediction:
+def _prediction(
+    index: int,
+    out: dict[str, Any],
+    maps: Tensor,
+    region: Roi,
+    score: float,
+    marks: Mapping[str, float] | None = None,
+) -> Prediction:
     logits = out["pred_masks"][0, 0].float().cpu().numpy()
     presence = float(out["object_score_logits"][0, 0])
     entry = MemoryEntry(
@@ -202,6 +240,8 @@ def _prediction(index: int, out: dict[str, Any], maps: Tensor, score: float) -> 
         pointer=out["obj_ptr"],
         score=score,
         presence=presence,
-        area=float((logits > 0).mean()),
+        area=covered(logits > 0, region),
+        box=extent(logits > 0, region),
+        marks=dict(marks or {}),
     )
     return Prediction(logits, score, presence, entry)

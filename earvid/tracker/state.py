@@ -27,11 +27,16 @@ def dump_session(session: Session) -> bytes:
         A safetensors file as bytes; tensors keep their dtype, numbers are exact.
     """
     tensors: dict[str, Tensor] = {}
-    about: dict[str, Any] = {"direction": session.direction, "objects": {}}
+    about: dict[str, Any] = {
+        "direction": session.direction,
+        "policy": session.policy.name,
+        "objects": {},
+    }
     for object_id, track in session.tracks.items():
         about["objects"][str(object_id)] = {
             "roi": asdict(track.roi) if track.roi else None,
             "start_roi": asdict(track.start_roi) if track.start_roi else None,
+            "numbers": track.bank.numbers,
             **{
                 part: [_put(tensors, f"{object_id}.{part}.{i}", entry) for i, entry in rows]
                 for part, rows in _parts(track).items()
@@ -44,23 +49,32 @@ def load_session(session: Session, data: bytes) -> None:
     """Restore what :func:`dump_session` wrote into a new session of the same prompt and model.
 
     Raises:
-        StoreError: the bytes are no session, or of another prompt or direction.
+        StoreError: the bytes are no session, or of another prompt, direction or policy.
     """
     try:
         tensors = load(data)
         about = json.loads(tensors[_ABOUT].numpy().tobytes())
-        objects = about["objects"]
+        objects, policy = about["objects"], about["policy"]
     except (SafetensorError, KeyError, ValueError) as error:
         raise StoreError("The saved state of this store is damaged; use --overwrite.") from error
     if about["direction"] != session.direction or set(objects) != {str(i) for i in session.tracks}:
         raise StoreError("The saved state belongs to another prompt; use --overwrite.")
+    if policy != session.policy.name:
+        raise StoreError(f"The saved state belongs to the policy {policy}; use --overwrite.")
     for key, saved in objects.items():
         banks = {
             part: _take(tensors, f"{key}.{part}", saved[part], session.engine.device)
-            for part in ("keyframes", "recent", "handover")
+            for part in ("keyframes", "recent", "anchors", "handover")
         }
+        numbers = {name: tuple(values) for name, values in saved["numbers"].items()}
         session.tracks[int(key)] = ObjectTrack(
-            MemoryBank(session.direction, banks["keyframes"], banks["recent"]),
+            MemoryBank(
+                session.direction,
+                banks["keyframes"],
+                banks["recent"],
+                banks["anchors"],
+                numbers,
+            ),
             _roi(saved["roi"]),
             _roi(saved["start_roi"]),
             MemoryBank(1, {}, banks["handover"]),
@@ -102,37 +116,36 @@ def _parts(track: ObjectTrack) -> dict[str, list[tuple[int, MemoryEntry]]]:
     return {
         "keyframes": list(track.bank.keyframes.items()),
         "recent": list(track.bank.recent.items()),
+        "anchors": list(track.bank.anchors.items()),
         "handover": list(track.handover.recent.items()),
     }
 
 
+_TENSORS = ("features", "pointer", "signature")
+_NUMBERS = ("index", "score", "presence", "area", "box", "marks")
+
+
 def _put(tensors: dict[str, Tensor], name: str, entry: MemoryEntry) -> dict[str, Any]:
-    # Clones, because the handover shares tensors with the bank, which safetensors refuses.
-    tensors[f"{name}.pointer"] = entry.pointer.cpu().clone().contiguous()
-    if entry.features is not None:
-        tensors[f"{name}.features"] = entry.features.cpu().clone().contiguous()
-    return {
-        "index": entry.index,
-        "score": entry.score,
-        "presence": entry.presence,
-        "area": entry.area,
-    }
+    for field in _TENSORS:
+        tensor = getattr(entry, field)
+        if tensor is not None:
+            # Clones, because an entry may be in two places, which safetensors refuses.
+            tensors[f"{name}.{field}"] = tensor.cpu().clone().contiguous()
+    return {field: getattr(entry, field) for field in _NUMBERS}
 
 
 def _take(
     tensors: dict[str, Tensor], prefix: str, saved: list[dict[str, Any]], device: torch.device
 ) -> dict[int, MemoryEntry]:
     entries: dict[int, MemoryEntry] = {}
-    for s in saved:  # their order is part of the state: policies may read it
-        features = tensors.get(f"{prefix}.{s['index']}.features")
-        entries[s["index"]] = MemoryEntry(
-            s["index"],
-            None if features is None else features.to(device),
-            tensors[f"{prefix}.{s['index']}.pointer"].to(device),
-            s["score"],
-            s["presence"],
-            s["area"],
-        )
+    for numbers in saved:  # their order is part of the state: policies may read it
+        index = numbers["index"]
+        values: dict[str, Any] = dict(numbers)
+        values["box"] = None if numbers["box"] is None else tuple(numbers["box"])
+        for field in _TENSORS:
+            tensor = tensors.get(f"{prefix}.{index}.{field}")
+            values[field] = None if tensor is None else tensor.to(device)
+        entries[index] = MemoryEntry(**values)
     return entries
 
 

@@ -1,0 +1,125 @@
+"""Looking at a frame: cutting out a region, encoding it, and finding a prompted ear in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from earvid.prompt import FramePrompt
+from earvid.tracker import roi as following
+from earvid.tracker.engine import Engine, Features, Prediction
+from earvid.tracker.prompts import ear_points, prompt_box, to_model_points
+from earvid.tracker.results import Box, mask_box, without_specks
+from earvid.tracker.roi import Roi, RoiSettings, RoiState
+
+ZOOM_STEPS = 3  # looks at a clicked ear, each closer than the one before
+
+
+class FrameLike(Protocol):
+    """A frame of a stream: its number and its ``(H, W, 3)`` uint8 RGB image."""
+
+    @property
+    def index(self) -> int:
+        """Number of the frame."""
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The picture."""
+
+
+class View:
+    """One frame as a model sees it; each region is encoded once, for all ears that look at it.
+
+    Args:
+        frame: the frame.
+        engine: the model.
+        settings: how crops follow ears; ``None`` to look at the whole frame as stock SAM 2 does.
+    """
+
+    def __init__(self, frame: FrameLike, engine: Engine, settings: RoiSettings | None) -> None:
+        self.index, self.image = frame.index, frame.image
+        self.height, self.width = frame.image.shape[:2]
+        self._engine, self._settings = engine, settings
+        self._encoded: dict[Roi, Features] = {}
+
+    def features(self, region: Roi) -> Features:
+        """Encode a region."""
+        if region not in self._encoded:
+            size = self._engine.size
+            whole = self._settings is None
+            cut = whole_frame(self.image, size) if whole else region.cut(self.image, size)
+            self._encoded[region] = self._engine.encode(cut)
+        return self._encoded[region]
+
+    def find(self, given: FramePrompt) -> tuple[Prediction, Roi]:
+        """Predict from a prompt; where clicks do not tell the ear's size, zoom in on it."""
+        if self._settings is None:
+            region = Roi.whole(self.width, self.height)
+            return self._prompted(given, region), region
+        box = prompt_box(given)
+        if box is not None:
+            region = self.start(box).roi()
+            return self._prompted(given, region), region
+        return self._zoomed(given, self._settings)
+
+    def start(self, box: Box) -> RoiState:
+        """The crop around an ear whose box is known."""
+        assert self._settings is not None
+        return bounded(following.start(box, self._settings), self.width, self.height)
+
+    def box_of(self, prediction: Prediction, region: Roi) -> Box | None:
+        """The box of a mask, frame pixels, specks left out."""
+        logits, (rows, cols) = region.paste(prediction.logits, self.width, self.height)
+        if logits.size == 0:
+            return None
+        box = mask_box(without_specks(logits > 0))
+        if box is None:
+            return None
+        return (box[0] + cols.start, box[1] + rows.start, box[2] + cols.start, box[3] + rows.start)
+
+    def _zoomed(self, given: FramePrompt, settings: RoiSettings) -> tuple[Prediction, Roi]:
+        points, labels = ear_points(given)
+        ear = points[labels == 1].mean(axis=0)
+        center, side = (float(ear[0]), float(ear[1])), 0.5 * min(self.width, self.height)
+        for _ in range(ZOOM_STEPS):
+            region = Roi.square(center, max(side, settings.min_side))
+            prediction = self._prompted(given, region)
+            found = self.box_of(prediction, region) if prediction.presence > 0 else None
+            if found is None:
+                side = side / 2
+                continue
+            state = self.start(found)
+            center, side = state.center, state.side
+        return prediction, region
+
+    def _prompted(self, given: FramePrompt, region: Roi) -> Prediction:
+        mask = None if given.mask is None else _cut_mask(given.mask, region)
+        points, labels = to_model_points(given, region, self._engine.size)
+        return self._engine.prompt(self.index, self.features(region), region, points, labels, mask)
+
+
+def bounded(state: RoiState, width: int, height: int) -> RoiState:
+    """Keep a crop from growing beyond what there is to see."""
+    widest = float(max(width, height))
+    return replace(state, side=min(state.side, widest), ear_side=min(state.ear_side, widest))
+
+
+def whole_frame(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Scale a whole frame as stock SAM 2 does (Pillow's bicubic), for parity with it."""
+    return np.array(Image.fromarray(image).resize((size, size)), np.uint8)
+
+
+def _cut_mask(mask: NDArray[np.bool_], roi: Roi) -> NDArray[np.bool_]:
+    height, width = mask.shape
+    if (roi.x0, roi.y0, roi.width, roi.height) == (0, 0, width, height):
+        return mask
+    shift = np.array([[1, 0, -roi.x0], [0, 1, -roi.y0]], np.float32)
+    cut = cv2.warpAffine(
+        mask.astype(np.uint8), shift, (roi.width, roi.height), flags=cv2.INTER_NEAREST
+    )
+    return np.asarray(cut, np.uint8) > 0
