@@ -50,6 +50,36 @@ from earvid.cli.options import FILE, as_path, lengths, positive, refuse_given
     help="Weights to start the whole model from; by default those that ship.",
 )
 @click.option(
+    "--mesh",
+    "meshes",
+    multiple=True,
+    type=FILE,
+    callback=as_path,
+    metavar="FILE",
+    help="Textured ear mesh (OBJ, with a PNG of the same name) to render ears from.",
+)
+@click.option(
+    "--calibrate-on",
+    multiple=True,
+    metavar="PATTERN",
+    help="Of the photos held out, those by which confidences are calibrated at the end.",
+)
+@click.option(
+    "--trunk",
+    default="efficientnet_lite0",
+    show_default=True,
+    metavar="NAME",
+    help="timm network to build the image encoder on; others than the default start from noise.",
+)
+@click.option(
+    "--image-size",
+    type=click.IntRange(min=64),
+    default=256,
+    show_default=True,
+    metavar="N",
+    help="Side of the model's input, pixels; a multiple of 32.",
+)
+@click.option(
     "--learning-rate",
     type=positive,
     default=6e-4,
@@ -107,6 +137,10 @@ def command(
     minutes: float,
     trunk_weights: Path | None,
     start_weights: Path | None,
+    meshes: tuple[Path, ...],
+    calibrate_on: tuple[str, ...],
+    trunk: str,
+    image_size: int,
     learning_rate: float,
     clip_lengths: tuple[int, ...],
     frames_per_step: int,
@@ -122,13 +156,18 @@ def command(
     """
     hush_opencv()
     from earvid.models import DEFAULT_MODEL, NanoConfig, weights_file
-    from earvid.train import Trainer, TrainSettings, find_stills, split
+    from earvid.train import ClipSettings, Trainer, TrainSettings, find_stills, select, split
 
+    config = NanoConfig(trunk=trunk, image_size=image_size)
     if start_weights is not None:
         refuse_given(ctx, "beside --start, which brings a trunk of its own", "trunk_weights")
     if start_weights is None and trunk_weights is None:
-        start_weights = weights_file(DEFAULT_MODEL)  # frozen stages must have learned something
+        if config == NanoConfig():
+            start_weights = weights_file(DEFAULT_MODEL)
+        else:
+            frozen_stages = 0  # frozen stages must have learned something
     refs, held = split(find_stills(data), hold_out)
+    judges = select(held, calibrate_on)
     settings = TrainSettings(
         minutes=minutes,
         learning_rate=learning_rate,
@@ -137,16 +176,20 @@ def command(
         frozen_stages=frozen_stages,
         seed=seed,
         threads=threads,
+        clip=ClipSettings(side=image_size),
     )
     trainer = Trainer(
         run,
-        NanoConfig(),
+        config,
         settings,
         refs,
-        held,
+        [ref for ref in held if ref not in set(judges)],
         trunk_weights=trunk_weights,
         start_weights=start_weights,
+        meshes=meshes,
         log=lambda line: click.echo(line, err=True),
     )
     report = trainer.fit()
+    if judges:
+        trainer.calibrate(judges)
     click.echo(f"{run / 'weights.safetensors'}" + (f": {report.sentence()}" if report else ""))

@@ -56,7 +56,10 @@ def save_weights(
     }
     metadata = {CONFIG_KEY: json.dumps(dict(config)), NOTES_KEY: json.dumps(dict(notes))}
     temporary = path.with_name(path.name + ".partial")
+    temporary.touch()
+    mode = temporary.stat().st_mode  # safetensors replaces it by a file that nobody else can read
     save_file({k: v.contiguous() for k, v in stored.items()}, temporary, metadata)
+    temporary.chmod(mode)
     temporary.replace(path)
 
 

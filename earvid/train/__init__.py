@@ -1,10 +1,12 @@
 """Training: clips synthesized from stills, losses, and a resumable loop."""
 
+from earvid.train.calibrate import Calibration, calibrate
 from earvid.train.clips import ClipMaker, ClipSettings, TrainingClip
 from earvid.train.loop import Trainer, TrainSettings
-from earvid.train.stills import Still, StillRef, find_stills, load_still, split
+from earvid.train.stills import Still, StillRef, find_stills, load_still, select, split
 
 __all__ = [
+    "Calibration",
     "ClipMaker",
     "ClipSettings",
     "Still",
@@ -12,7 +14,9 @@ __all__ = [
     "TrainSettings",
     "Trainer",
     "TrainingClip",
+    "calibrate",
     "find_stills",
     "load_still",
+    "select",
     "split",
 ]

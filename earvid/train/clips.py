@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from earvid.train.appearance import apply_look, sample_look
-from earvid.train.motion import MotionRanges, crop_homographies
+from earvid.train.appearance import film, sample_look
+from earvid.train.distractors import lay_over, lay_under, sample_distractor
+from earvid.train.geometry import PAD_COLOR, Image, area_in_crop, center_of, ear_box, warp
+from earvid.train.motion import MotionRanges, Placement, crop_homographies, sample_zoom
 from earvid.train.occluders import cover, paint, sample_occluder
+from earvid.train.rendered import EarMesh, render_clip
+from earvid.train.shapes import shape_still
 from earvid.train.stills import Still
 
-Image = NDArray[np.uint8]
-PAD_COLOR = (124, 116, 104)  # the ImageNet mean: zero after normalization, as in the tracker
 MIN_VISIBLE = 0.04  # share of the ear below which a frame counts as without ear
 
 
@@ -30,6 +32,9 @@ class ClipSettings:
         leaving: share of clips in which the ear leaves the crop.
         cut: share of clips with a cut to another photo without the ear.
         covered: share of clips in which the ear is hidden for a while, as by hair.
+        distracted: share of clips with another ear in view.
+        shapes: share of clips about a textured shape instead of an ear.
+        rendered: share of clips about a rendered ear, where there are meshes.
         motion: how far things move.
         borders: OpenCV border modes for what lies beyond the photo, one drawn per clip.
     """
@@ -37,9 +42,12 @@ class ClipSettings:
     side: int = 256
     length: int = 4
     occluded: float = 0.4
-    leaving: float = 0.15
+    leaving: float = 0.22
     cut: float = 0.1
-    covered: float = 0.12
+    covered: float = 0.15
+    distracted: float = 0.3
+    shapes: float = 0.1
+    rendered: float = 0.08
     motion: MotionRanges = field(default_factory=MotionRanges)
     borders: tuple[int, ...] = (
         cv2.BORDER_CONSTANT,
@@ -56,20 +64,28 @@ class TrainingClip:
         images: ``(T, S, S, 3)`` uint8 RGB.
         masks: ``(T, S, S)`` bool.
         present: ``(T,)`` bool: enough of the ear is in view.
+        visible: ``(T,)`` about which share of the ear is in view.
         name: the photo it was made from.
     """
 
     images: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     present: NDArray[np.bool_]
+    visible: NDArray[np.float64]
     name: str
 
 
 class ClipMaker:
     """Makes clips from a list of decoded photos; deterministic in ``(seed, index)``."""
 
-    def __init__(self, stills: Sequence[Still], settings: ClipSettings, seed: int = 0) -> None:
-        self.stills = list(stills)
+    def __init__(
+        self,
+        stills: Sequence[Still],
+        settings: ClipSettings,
+        seed: int = 0,
+        meshes: Sequence[EarMesh] = (),
+    ) -> None:
+        self.stills, self.meshes = list(stills), list(meshes)
         self.settings = settings
         self.seed = seed
         folders = [s.name.rsplit("/", 1)[0] for s in self.stills]
@@ -89,27 +105,99 @@ class ClipMaker:
 
     def _attempt(self, rng: np.random.Generator) -> TrainingClip:
         s = self.settings
-        still = self.stills[rng.choice(len(self.stills), p=self._weight)]
+        zoom = sample_zoom(rng, s.motion.zoom)
+        still = self._subject(rng)
+        if self.meshes and rng.random() < s.rendered:
+            images, masks, whole = self._render(rng, zoom)
+        else:
+            images, masks, whole = self._photograph(rng, still, zoom)
+        self.stage(rng, images, masks, still, zoom)
+        seen = np.stack(masks) > 127
+        pixels = seen.sum((1, 2))
+        visible = pixels / np.maximum(whole, 1)
+        present = (visible >= MIN_VISIBLE) & (pixels >= 12)
+        frames = np.stack(film(images, sample_look(rng, s.length, s.side / zoom), rng))
+        return TrainingClip(frames, seen & present[:, None, None], present, visible, still.name)
+
+    def _photograph(
+        self, rng: np.random.Generator, still: Still, zoom: float
+    ) -> tuple[list[Image], list[Image], NDArray[np.float64]]:
+        """Move a photo; returns frames, masks, and the area of the whole ear on each frame."""
+        s = self.settings
         ear = still.ears[rng.integers(len(still.ears))]
-        matrices = crop_homographies(
-            rng, ear_box(ear), s.length, s.side, s.motion, rng.random() < s.leaving
-        )
+        shift = rng.normal(0, 0.10, 2)
+        place = Placement(zoom, (float(shift[0]), float(shift[1])))
+        leaves = rng.random() < s.leaving
+        matrices = crop_homographies(rng, ear_box(ear), s.length, s.side, s.motion, leaves, place)
         border = int(rng.choice(s.borders))
         images = [warp(still.image, m, s.side, border) for m in matrices]
         masks = [warp(ear, m, s.side, cv2.BORDER_CONSTANT) for m in matrices]
-        whole = [max(1, int((m > 127).sum())) for m in masks]
-        if rng.random() < s.occluded:
-            self._occlude(rng, images, masks)
+        shown = np.array([(m > 127).sum() for m in masks])
+        return images, masks, np.maximum(area_in_crop(ear, matrices), shown)
+
+    def _render(
+        self, rng: np.random.Generator, zoom: float
+    ) -> tuple[list[Image], list[Image], NDArray[np.float64]]:
+        """Turn a rendered ear; returns what :meth:`_photograph` does."""
+        s = self.settings
+        mesh = self.meshes[rng.integers(len(self.meshes))]
+        leaves = rng.random() < s.leaving
+        made = render_clip(rng, mesh, self.patch(rng), s.length, zoom, leave=leaves)
+        shown = (made.masks > 127).sum((1, 2)).astype(np.float64)
+        return list(made.images), list(made.masks), np.full(s.length, shown.max())
+
+    def stage(
+        self,
+        rng: np.random.Generator,
+        images: list[Image],
+        masks: list[Image],
+        still: Still,
+        zoom: float,
+    ) -> None:
+        """Let things happen to a clip, in place, before it is filmed.
+
+        Args:
+            rng: the source of randomness.
+            images: ``(S, S, 3)`` uint8 RGB frames.
+            masks: ``(S, S)`` uint8 masks, 0 or 255.
+            still: the photo they show.
+            zoom: crop side over ear side.
+        """
+        s = self.settings
         if rng.random() < s.covered:
             self._cover(rng, images, masks)
+        if rng.random() < s.distracted:
+            self._distract(rng, images, masks, still, zoom)
+        if rng.random() < s.occluded:
+            self._occlude(rng, images, masks)
         if rng.random() < s.cut:
-            self._cut(rng, images, masks)
-        look = sample_look(rng, s.length)
-        seen = np.stack(masks) > 127
-        ear_area = _area_in_crop(ear, matrices)
-        present = seen.sum((1, 2)) >= np.maximum(MIN_VISIBLE * np.maximum(ear_area, whole), 12)
-        frames = [apply_look(im, look, t, rng) for t, im in enumerate(images)]
-        return TrainingClip(np.stack(frames), seen & present[:, None, None], present, still.name)
+            self._cut(rng, images, masks, zoom)
+
+    def _subject(self, rng: np.random.Generator) -> Still:
+        still = self.draw(rng)
+        if rng.random() < self.settings.shapes:
+            return shape_still(rng, self.patch(rng), still)
+        return still
+
+    def draw(self, rng: np.random.Generator) -> Still:
+        """A random photo."""
+        return self.stills[rng.choice(len(self.stills), p=self._weight)]
+
+    def _distract(
+        self,
+        rng: np.random.Generator,
+        images: list[Image],
+        masks: list[Image],
+        still: Still,
+        zoom: float,
+    ) -> None:
+        """Put another ear beside, behind or before the target, in all frames."""
+        source = still if rng.random() < 0.35 else self.draw(rng)
+        s = self.settings
+        other = sample_distractor(rng, source, len(images), s.side, s.motion, zoom)
+        lay = lay_over if rng.random() < 0.25 else lay_under
+        for t in range(len(images)):
+            images[t], masks[t] = lay(images[t], masks[t], other, t)
 
     def _occlude(
         self,
@@ -119,20 +207,21 @@ class ClipMaker:
     ) -> None:
         side = self.settings.side
         for _ in range(int(rng.integers(1, 3))):
-            focus = _center(masks[0], side)
-            texture = self._patch(rng)
+            focus = center_of(masks[0], side)
+            texture = self.patch(rng)
             occluder = sample_occluder(rng, len(images), side, texture, focus)
             for t in range(len(images)):
                 images[t], masks[t] = paint(images[t], masks[t], occluder, t)
 
     def _cut(
-        self,
-        rng: np.random.Generator,
-        images: list[Image],
-        masks: list[Image],
+        self, rng: np.random.Generator, images: list[Image], masks: list[Image], zoom: float
     ) -> None:
-        """Replace a stretch of frames by a patch of another photo without an ear."""
-        other = self._patch(rng)
+        """Replace a stretch of frames by another photo: without an ear, or with another's."""
+        other = self.patch(rng)
+        if rng.random() < 0.5:
+            s = self.settings
+            ear = sample_distractor(rng, self.draw(rng), 1, s.side, s.motion, zoom)
+            other = ear.images[0] if rng.random() < 0.7 else lay_over(other, masks[0], ear, 0)[0]
         for t in _stretch(rng, len(images)):
             images[t] = other
             masks[t] = np.zeros_like(masks[t])
@@ -145,7 +234,7 @@ class ClipMaker:
                 images[t] = cover(images[t], masks[t], direction)
                 masks[t] = np.zeros_like(masks[t])
 
-    def _patch(self, rng: np.random.Generator) -> NDArray[np.uint8]:
+    def patch(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         """A square patch of a random photo that shows no annotated ear."""
         side = self.settings.side
         for _ in range(8):
@@ -163,66 +252,3 @@ def _stretch(rng: np.random.Generator, length: int) -> range:
     """Some consecutive frames of a clip, never its first."""
     start = int(rng.integers(1, length))
     return range(start, int(rng.integers(start + 1, length + 1)))
-
-
-def ear_box(mask: NDArray[np.uint8]) -> tuple[float, float, float, float]:
-    """The box ``x0, y0, x1, y1`` of a nonempty mask, pixel centers."""
-    x, y, w, h = cv2.boundingRect(mask)
-    return float(x), float(y), float(x + w - 1), float(y + h - 1)
-
-
-def warp(
-    source: NDArray[np.uint8], matrix: NDArray[np.float64], side: int, border: int
-) -> NDArray[np.uint8]:
-    """Warp a photo or mask into a crop, without aliasing when it shrinks."""
-    shrink = _shrink_factor(matrix, side)
-    if shrink > 1.5:
-        height, width = source.shape[:2]
-        small = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-        source = np.asarray(cv2.resize(source, small, interpolation=cv2.INTER_AREA), np.uint8)
-        sx, sy = width / small[0], height / small[1]
-        # Pixel centers: small pixel i covers source pixels around (i + 0.5) * s - 0.5.
-        up = np.array([[sx, 0, sx / 2 - 0.5], [0, sy, sy / 2 - 0.5], [0, 0, 1.0]])
-        matrix = matrix @ up
-    value = PAD_COLOR if source.ndim == 3 else (0, 0, 0)
-    return np.asarray(
-        cv2.warpPerspective(
-            source,
-            matrix,
-            (side, side),
-            flags=cv2.INTER_LINEAR,
-            borderMode=border,
-            borderValue=value,
-        ),
-        np.uint8,
-    )
-
-
-def _local_area(matrix: NDArray[np.float64], x: float, y: float) -> float:
-    """Crop pixels per photo pixel around the photo point ``(x, y)``: the Jacobian's determinant."""
-    u, v, w = matrix @ np.array([x, y, 1.0])
-    jacobian = (matrix[:2, :2] - np.outer((u / w, v / w), matrix[2, :2])) / w
-    return float(abs(np.linalg.det(jacobian)))
-
-
-def _shrink_factor(matrix: NDArray[np.float64], side: int) -> float:
-    """How many photo pixels fall on one crop pixel, along one axis, at the crop's center."""
-    x, y, w = np.linalg.inv(matrix) @ np.array([side / 2, side / 2, 1.0])
-    return float(1 / np.sqrt(max(_local_area(matrix, x / w, y / w), 1e-6)))
-
-
-def _area_in_crop(
-    ear: NDArray[np.uint8], matrices: list[NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Approximate area of the whole ear in crop pixels, in view or not."""
-    pixels = float((ear > 127).sum())
-    x0, y0, x1, y1 = ear_box(ear)
-    return np.array([pixels * _local_area(m, (x0 + x1) / 2, (y0 + y1) / 2) for m in matrices])
-
-
-def _center(mask: NDArray[np.uint8], side: int) -> NDArray[np.float64]:
-    moments = cv2.moments(mask, binaryImage=True)
-    if moments["m00"] == 0:
-        return np.zeros(2)
-    mid = (side - 1) / 2
-    return np.array([moments["m10"], moments["m01"]]) / moments["m00"] - mid

@@ -20,8 +20,10 @@ from earvid.errors import EarvidError
 from earvid.models.nano import NanoConfig, build_nano, trunk_of
 from earvid.models.weights import load_into, read_weights, save_weights
 from earvid.prefetch import Prefetch
+from earvid.train.calibrate import Calibration, calibrate
 from earvid.train.clips import ClipMaker, ClipSettings, TrainingClip
 from earvid.train.losses import LossWeights
+from earvid.train.rendered import EarMesh
 from earvid.train.step import collate, run_clips
 from earvid.train.stills import StillRef, load_still
 from earvid.train.trunk_weights import load_trunk_weights
@@ -75,6 +77,7 @@ class Trainer:
         held_out: photos for validation.
         trunk_weights: ImageNet weights to start the trunk from, for a new run.
         start_weights: weights to start the whole model from, for a new run.
+        meshes: ear meshes to render, see :class:`~earvid.train.rendered.EarMesh`.
         log: receives one line of text at a time.
 
     Raises:
@@ -91,15 +94,18 @@ class Trainer:
         *,
         trunk_weights: Path | None = None,
         start_weights: Path | None = None,
+        meshes: Sequence[Path] = (),
         log: Callable[[str], None] = print,
     ) -> None:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.run, self.config, self.settings, self._log = run, config, settings, log
         self.train_stills = [s for s in map(load_still, train) if s is not None]
+        self.meshes = [EarMesh.load(path) for path in meshes]
         self.held_stills = [s for s in map(load_still, held_out) if s is not None]
         if not self.train_stills:
             raise EarvidError("No mask of the training photos holds an ear of at least 60 pixels.")
+        self.seasoned = start_weights is not None
         self.model = self._new_model(trunk_weights, start_weights)
         self.optimizer = self._new_optimizer()
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
@@ -158,7 +164,9 @@ class Trainer:
     def _batches(self, length: int) -> Prefetch[list[TrainingClip]]:
         """Batches by step number, so that a resumed run sees the clips it would have seen."""
         settings = self.settings
-        maker = ClipMaker(self.train_stills, replace(settings.clip, length=length), settings.seed)
+        maker = ClipMaker(
+            self.train_stills, replace(settings.clip, length=length), settings.seed, self.meshes
+        )
         size = max(1, settings.frames_per_step // length)
         return Prefetch(
             [maker.clip(step * 1000 + i) for i in range(size)] for step in count(self.step)
@@ -166,17 +174,18 @@ class Trainer:
 
     def _train_step(self, clips: list[TrainingClip]) -> dict[str, float]:
         rng = np.random.default_rng((self.settings.seed, 1, self.step))
-        batch = collate(clips, rng)
+        batch = collate(clips, rng, middle_share=0.3)
         self._set_rates()
         self.model.train()
         self.model.image_encoder.trunk.eval()  # batch statistics stay those of the trunk's origin
         # Presence starts untrained, and would blind the memory; truth stands in until it is not.
-        truth_share = max(0.0, 1.0 - 2.0 * max(0.0, self.progress - 0.1))
+        truth_share = max(0.0, 1.0 - 2.0 * max(0.0, self.progress - 0.1)) * (not self.seasoned)
         losses = run_clips(
             self.model,
             batch,
             self.settings.loss,
             force_presence=bool(self.progress < 0.6 and rng.random() < truth_share),
+            mistakes=rng,
         )
         loss = torch.stack([x.total for x in losses]).mean()
         self.optimizer.zero_grad(set_to_none=True)
@@ -259,8 +268,8 @@ class Trainer:
         temporary = self.run / "last.pt.partial"
         torch.save(state, temporary)
         temporary.replace(self.run / "last.pt")
-        notes = {"steps": self.step, "minutes": round(self.elapsed / 60, 1)}
-        save_weights(self.run / "weights.safetensors", self.average, self.config.to_dict(), notes)
+        weights = self.run / "weights.safetensors"
+        save_weights(weights, self.average, self.config.to_dict(), self._notes())
 
     def _resume(self) -> None:
         path = self.run / "last.pt"
@@ -287,8 +296,7 @@ class Trainer:
         """Validate the averaged weights on held-out photos and draw samples."""
         if not self.held_stills:
             return None
-        model = build_nano(self.config).to(memory_format=torch.channels_last)
-        model.load_state_dict(self.average)
+        model = self._averaged_model()
         maker = ClipMaker(self.held_stills, replace(self.settings.clip, length=8), seed=77)
         report = validate(model, maker, count=24)
         (self.run / "samples").mkdir(exist_ok=True)
@@ -296,6 +304,32 @@ class Trainer:
         self._write_log({"kind": "validation", "step": self.step, **asdict(report)})
         self._log(f"step {self.step}  held out: {report.sentence()}")
         return report
+
+    def calibrate(self, refs: Sequence[StillRef]) -> Calibration:
+        """Calibrate the weights file's confidences on photos that the run did not learn from."""
+        model = self._averaged_model()
+        stills = [s for s in map(load_still, refs) if s is not None]
+        maker = ClipMaker(stills, replace(self.settings.clip, length=8), seed=78)
+        done = calibrate(model, maker)
+        notes = {**self._notes(), "calibration": asdict(done)}
+        save_weights(
+            self.run / "weights.safetensors", model.state_dict(), self.config.to_dict(), notes
+        )
+        self._write_log({"kind": "calibration", "step": self.step, **asdict(done)})
+        self._log(f"calibrated: {done}")
+        return done
+
+    def _averaged_model(self) -> SAM2Base:
+        model = build_nano(self.config).to(memory_format=torch.channels_last)
+        model.load_state_dict(self.average)
+        return model
+
+    def _notes(self) -> dict[str, Any]:
+        return {
+            "steps": self.step,
+            "minutes": round(self.elapsed / 60, 1),
+            "alternatives": bool(self.settings.loss.alternatives),
+        }
 
     def _tell(self, recent: list[dict[str, float]], seconds: float) -> None:
         mean = {key: float(np.nanmean([r[key] for r in recent])) for key in recent[0]}

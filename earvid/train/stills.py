@@ -80,14 +80,23 @@ def split(
     Raises:
         EarvidError: a pattern matches nothing (most often a typing error), or all photos.
     """
-    for pattern in hold_out:
-        if not any(fnmatch(r.name, pattern) for r in refs):
-            raise EarvidError(f"The hold-out pattern {pattern!r} matches no photo.")
-    held = [r for r in refs if any(fnmatch(r.name, p) for p in hold_out)]
+    held = select(refs, hold_out)
     train = [r for r in refs if r not in set(held)]
     if not train:
         raise EarvidError("The hold-out patterns match every photo and leave none to learn from.")
     return train, held
+
+
+def select(refs: Sequence[StillRef], patterns: Sequence[str]) -> list[StillRef]:
+    """Photos whose names match any of the shell patterns.
+
+    Raises:
+        EarvidError: a pattern matches nothing, most often a typing error.
+    """
+    for pattern in patterns:
+        if not any(fnmatch(r.name, pattern) for r in refs):
+            raise EarvidError(f"The pattern {pattern!r} matches no photo.")
+    return [r for r in refs if any(fnmatch(r.name, p) for p in patterns)]
 
 
 def load_still(ref: StillRef) -> Still | None:

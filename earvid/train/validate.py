@@ -47,7 +47,8 @@ def validate(model: SAM2Base, maker: ClipMaker, count: int) -> ValidationReport:
     for start in range(0, count, 6):
         clips = [maker.clip(i) for i in range(start, min(start + 6, count))]
         batch = collate(clips, np.random.default_rng(start), mask_share=0.0)
-        masks, score, presence = predict_clips(model, batch)
+        masks, score, logits = predict_clips(model, batch)
+        presence = logits > 0
         truth = batch.masks[:, :, 0].numpy()
         ious.append(_iou(masks & presence[..., None, None], truth))
         here.append(batch.present.numpy())
@@ -78,9 +79,11 @@ def sample_sheet(model: SAM2Base, maker: ClipMaker, path: Path, rows: int = 10) 
     """Draw clips with truth (green) and prediction (magenta), one clip a row, as a PNG."""
     clips = [maker.clip(1000 + i) for i in range(rows)]
     batch = collate(clips, np.random.default_rng(1000), mask_share=0.0)
-    masks, _, presence = predict_clips(model, batch)
+    masks, _, logits = predict_clips(model, batch)
     sheet = [
-        np.hstack([_draw(clip, t, masks[t, b], presence[t, b]) for t in range(len(clip.present))])
+        np.hstack(
+            [_draw(clip, t, masks[t, b], bool(logits[t, b] > 0)) for t in range(len(clip.present))]
+        )
         for b, clip in enumerate(clips)
     ]
     _add_prompts(sheet, batch)

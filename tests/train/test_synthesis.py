@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from earvid.errors import EarvidError
 from earvid.train import ClipMaker, ClipSettings, Still, find_stills, load_still, split
-from earvid.train.clips import ear_box, warp
+from earvid.train.geometry import ear_box, warp
 from earvid.train.motion import MotionRanges, crop_homographies
 from earvid.train.prompts import MAX_POINTS, sample_points
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,9 +7,10 @@ from test_synthesis import folder, still
 
 from earvid.errors import EarvidError, ModelError
 from earvid.models import NanoConfig, build_nano, load_model
+from earvid.models.weights import read_weights
 from earvid.train import ClipMaker, ClipSettings, Trainer, TrainSettings, find_stills, split
 from earvid.train.losses import LossWeights, frame_loss
-from earvid.train.step import collate, run_clips
+from earvid.train.step import collate, predict_clips, run_clips
 from earvid.train.trunk_weights import load_trunk_weights
 
 CONFIG = NanoConfig(image_size=64)
@@ -67,13 +70,7 @@ def test_every_part_of_the_model_learns():
         torch.stack([x.total for x in losses]).sum().backward()
     idle = {n for n, p in model.named_parameters() if p.grad is None}
     expected = ("no_mem_pos_enc", "sam_mask_decoder.mask_tokens")
-    unused = {
-        n
-        for n in idle
-        if not n.startswith(expected)
-        and "output_hypernetworks_mlps" not in n  # of the three masks that nano does not use
-        and "mask_downscaling" not in n
-    }
+    unused = {n for n in idle if not n.startswith(expected) and "mask_downscaling" not in n}
     assert unused <= {"no_obj_ptr", "no_obj_embed_spatial"}, unused
 
 
@@ -88,6 +85,42 @@ def test_the_loss_prefers_the_truth():
 
     shifted = torch.roll(truth, 3, -1)
     assert total(truth) < total(shifted) < total(1 - truth)
+
+
+def test_of_the_alternatives_only_the_best_learns_its_mask():
+    truth = torch.zeros(1, 1, 32, 32)
+    truth[..., 8:20, 10:18] = 1
+    near, far = torch.roll(truth, 1, -1), torch.roll(truth, 9, -1)
+    logits = (torch.cat([near, far, near, far], 1) * 12 - 6).requires_grad_()
+    logits.data[:, 1] = truth[:, 0] * 12 - 6
+    iou, seen = torch.full((1, 4), 0.9), torch.full((1, 1), 3.0)
+    loss = frame_loss(logits, iou, seen, truth, torch.tensor([True]), LossWeights())
+    loss.total.backward()
+    moved = logits.grad.abs().sum((0, 2, 3)) > 0
+    assert moved.tolist() == [True, True, False, False]
+
+
+def test_a_clip_is_tracked_both_ways_from_its_middle():
+    torch.manual_seed(0)
+    model = build_nano(CONFIG)
+    maker = ClipMaker([still()], ClipSettings(side=64, length=5, leaving=0, cut=0, covered=0))
+    clips = [maker.clip(i) for i in range(2)]
+    batch = collate(clips, np.random.default_rng(1), mask_share=0.0, middle_share=1.0)
+    assert 0 <= batch.keyframe < 5
+    for keyframe in (0, 2, 4):
+        masks, scores, presence = predict_clips(model, replace(batch, keyframe=keyframe))
+        assert masks.shape == (5, 2, 64, 64) and scores.shape == presence.shape == (5, 2)
+        assert np.isfinite(scores).all()
+
+
+def test_a_run_is_calibrated_at_its_end(tmp_path):
+    data = folder(tmp_path / "d")
+    run = trainer(tmp_path / "run", data, minutes=0.02)
+    run.fit()
+    done = run.calibrate(find_stills([data]))
+    notes = read_weights(tmp_path / "run" / "weights.safetensors")[1]["notes"]
+    assert notes["calibration"]["score_stretch"] == done.score_stretch
+    assert notes["alternatives"] is True
 
 
 def test_trunk_weights_must_be_those_of_the_trunk(tmp_path):

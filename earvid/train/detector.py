@@ -1,0 +1,314 @@
+"""Training the ear detector: resumable at any time, one log line a minute, samples to look at."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from earvid.detect.calibration import fit_confidence
+from earvid.detect.detector import EarDetector
+from earvid.detect.evaluate import DetectionScores, score_detector
+from earvid.detect.network import DetectorConfig, EarNetwork
+from earvid.errors import EarvidError
+from earvid.models.nano import normalize
+from earvid.models.weights import save_weights
+from earvid.prefetch import Prefetch
+from earvid.train.detector_loss import detector_loss, make_targets
+from earvid.train.detector_photos import Photo, drawn_photos
+from earvid.train.detector_scenes import Scene, SceneMaker, SceneSettings
+from earvid.train.geometry import ear_box
+from earvid.train.trunk_weights import trunk_weights
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """How to train a detector.
+
+    Args:
+        minutes: training time over all sessions of a run; the learning rate follows a cosine
+            over it.
+        learning_rate: peak, for everything but the trunk.
+        trunk_factor: the trunk's share of it.
+        frozen_stages: trunk stages that keep their initial weights, the stem with them.
+        batch: scenes in a step.
+        drawn: photos drawn by :mod:`earvid.sample` to learn from, beside the real ones.
+        drawn_share: share of photos in scenes that are drawn ones.
+        weight_decay: of AdamW.
+        ema: decay of the averaged weights, which are the ones that ship.
+        seed: of scenes.
+        save_every: seconds between checkpoints.
+        look_every: seconds between validations with samples.
+        threads: CPU threads, 0 = leave as is.
+        scene: what scenes are made of.
+    """
+
+    minutes: float = 35.0
+    learning_rate: float = 1.5e-3
+    trunk_factor: float = 0.3
+    frozen_stages: int = 2
+    batch: int = 16
+    drawn: int = 60
+    drawn_share: float = 0.08
+    weight_decay: float = 0.02
+    ema: float = 0.998
+    seed: int = 0
+    save_every: float = 180.0
+    look_every: float = 540.0
+    threads: int = 0
+    scene: SceneSettings = field(default_factory=SceneSettings)
+
+
+class DetectorTrainer:
+    """One training run in a folder: ``last.pt``, ``weights.safetensors``, ``log.jsonl``, samples.
+
+    Args:
+        run: the folder; an earlier run in it is continued.
+        settings: how to train.
+        groups: photos to learn from, one list per kind; every kind counts by the square root of
+            its size, so that few good photos are neither drowned nor worn out.
+        held_out: photos to validate on, and to fit the confidence on.
+        config: the architecture.
+        trunk: ImageNet weights of EfficientNet-Lite0, for a new run.
+        log: receives one line of text at a time.
+
+    Raises:
+        EarvidError: there are no photos, or the folder holds another or a damaged run.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        settings: DetectorSettings,
+        groups: Sequence[Sequence[Photo]],
+        held_out: Sequence[Photo],
+        *,
+        config: DetectorConfig = DetectorConfig(),  # noqa: B008 - frozen
+        trunk: Path | None = None,
+        log: Callable[[str], None] = print,
+    ) -> None:
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        self.run, self.settings, self.config, self._log = run, settings, config, log
+        self.held_out = list(held_out)
+        self.maker = _scene_maker(groups, settings)
+        self.network = self._new_network(trunk)
+        self.optimizer = self._new_optimizer()
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        self.step, self.elapsed = 0, 0.0
+        self._fitted = config  # with the confidence as it was fitted last
+        run.mkdir(parents=True, exist_ok=True)
+        if (run / "last.pt").exists():
+            self._resume()
+
+    @property
+    def progress(self) -> float:
+        """Share of the training time that is over, 0..1."""
+        return min(1.0, self.elapsed / (60 * self.settings.minutes))
+
+    def fit(self) -> DetectionScores | None:
+        """Train until the time is over; returns scores on the photos held out, if there are any."""
+        # Gradients are full of denormals, which cost a CPU dearly.
+        torch.set_flush_denormal(True)
+        try:
+            self._fit()
+        finally:
+            torch.set_flush_denormal(False)
+        scores = self.look()
+        self.save()
+        return scores
+
+    def _fit(self) -> None:
+        saved = looked = told = time.monotonic()
+        recent: list[dict[str, float]] = []
+        size = self.settings.batch
+        batches = ([self.maker.scene(s * size + i) for i in range(size)] for s in count(self.step))
+        with Prefetch(batches) as scenes:
+            for batch in scenes:
+                if self.progress >= 1:
+                    return
+                began = time.monotonic()
+                recent.append(self.train_step(batch))
+                now = time.monotonic()
+                self.elapsed += now - began
+                if now - told > 60:
+                    self._tell(recent, now - told)
+                    told, recent = now, []
+                if now - saved > self.settings.save_every:
+                    self.save()
+                    saved = time.monotonic()
+                if now - looked > self.settings.look_every:
+                    self.look()
+                    looked = told = time.monotonic()
+
+    def train_step(self, scenes: Sequence[Scene]) -> dict[str, float]:
+        """Learn from one batch; returns the losses by name."""
+        images = torch.from_numpy(np.stack([s.image for s in scenes])).permute(0, 3, 1, 2)
+        self._set_rates()
+        self.network.train()
+        self.network.trunk.eval()  # batch statistics stay those of the trunk's origin
+        maps = self.network(normalize(images.float()).contiguous(memory_format=torch.channels_last))
+        losses = detector_loss(maps, make_targets(scenes))
+        self.optimizer.zero_grad(set_to_none=True)
+        losses["total"].backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(
+            [p for p in self.network.parameters() if p.requires_grad], 5.0
+        )
+        if torch.isfinite(norm):
+            self.optimizer.step()
+            self._update_average()
+        self.step += 1
+        return {name: loss.item() for name, loss in losses.items()}
+
+    def _set_rates(self) -> None:
+        warm = min(1.0, (self.step + 1) / 100)
+        rate = warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * rate
+
+    def _update_average(self) -> None:
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                if value.is_floating_point():
+                    self.average[name].lerp_(value, 1 - decay)
+
+    def _new_network(self, trunk: Path | None) -> EarNetwork:
+        torch.manual_seed(self.settings.seed)
+        network = EarNetwork(self.config)
+        if trunk is not None:
+            network.trunk.load_state_dict(trunk_weights(trunk, network.trunk.state_dict()))
+            stages = list(network.trunk.blocks.children())[: self.settings.frozen_stages]
+            for part in [network.trunk.conv_stem, network.trunk.bn1, *stages]:
+                part.requires_grad_(False)
+        return network.to(memory_format=torch.channels_last)
+
+    def _new_optimizer(self) -> torch.optim.AdamW:
+        s = self.settings
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, p in self.network.named_parameters():
+            if p.requires_grad:
+                groups.setdefault((name.startswith("trunk."), p.ndim > 1), []).append(p)
+        return torch.optim.AdamW(
+            [
+                {
+                    "params": params,
+                    "peak": s.learning_rate * (s.trunk_factor if in_trunk else 1.0),
+                    "weight_decay": s.weight_decay if decays else 0.0,
+                }
+                for (in_trunk, decays), params in groups.items()
+            ],
+            lr=s.learning_rate,
+        )
+
+    def save(self) -> None:
+        """Write the checkpoint and the averaged weights, each whole or not at all."""
+        state = {
+            "config": self.config.to_dict(),
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "elapsed": self.elapsed,
+        }
+        temporary = self.run / "last.pt.partial"
+        torch.save(state, temporary)
+        temporary.replace(self.run / "last.pt")
+        notes = {"steps": self.step, "minutes": round(self.elapsed / 60, 1)}
+        save_weights(self.run / "weights.safetensors", self.average, self._fitted.to_dict(), notes)
+
+    def _resume(self) -> None:
+        path = self.run / "last.pt"
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            if state["config"] != self.config.to_dict():
+                raise EarvidError(f"{self.run} holds a run of another kind; choose a new folder.")
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.average = state["average"]
+            self.step, self.elapsed = state["step"], state["elapsed"]
+        except EarvidError:
+            raise
+        except Exception as error:
+            raise EarvidError(
+                f"{path} is damaged or of another kind of run; choose a new folder."
+            ) from error
+        self._log(f"resumed at step {self.step}, {self.elapsed / 60:.1f} min")
+
+    def detector(self) -> EarDetector:
+        """A detector with the averaged weights, its confidence fitted on the held-out photos."""
+        network = EarNetwork(self.config).to(memory_format=torch.channels_last)
+        network.load_state_dict(self.average)
+        raw = EarDetector(network)
+        return fit_confidence(raw, _truths(self.held_out)) if self.held_out else raw
+
+    def look(self) -> DetectionScores | None:
+        """Score the averaged weights on the held-out photos, and draw what is found in scenes."""
+        detector = self.detector()
+        self._fitted = detector.config
+        _sample_sheet(detector, self.maker, self.run / "samples" / f"{self.step:06d}.png")
+        if not self.held_out:
+            return None
+        scores = score_detector(detector, _truths(self.held_out))
+        self._write_log({"kind": "validation", "step": self.step, **asdict(scores)})
+        self._log(f"step {self.step}  held out: {scores.sentence()}")
+        return scores
+
+    def _tell(self, recent: list[dict[str, float]], seconds: float) -> None:
+        mean = {key: round(float(np.mean([r[key] for r in recent])), 4) for key in recent[0]}
+        rate = round(len(recent) * self.settings.batch / seconds, 1)
+        minutes = round(self.elapsed / 60, 2)
+        entry = {"kind": "training", "step": self.step, "minutes": minutes, **mean}
+        self._write_log({**entry, "scenes_per_second": rate})
+        told = "  ".join(f"{name} {value:.3f}" for name, value in mean.items())
+        self._log(f"step {self.step}  {minutes:5.1f} min  {told}  {rate:.1f} scenes/s")
+
+    def _write_log(self, entry: dict[str, Any]) -> None:
+        with (self.run / "log.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def _scene_maker(groups: Sequence[Sequence[Photo]], settings: DetectorSettings) -> SceneMaker:
+    real = [list(group) for group in groups if group]
+    if not real:
+        raise EarvidError("No mask of the training photos holds an ear of at least 60 pixels.")
+    roots = [len(group) ** 0.5 for group in real]
+    shares = [(1 - settings.drawn_share) * root / sum(roots) for root in roots]
+    drawn = drawn_photos(settings.drawn)
+    return SceneMaker([*real, drawn], [*shares, settings.drawn_share], settings.scene,
+                      settings.seed)  # fmt: skip
+
+
+def _truths(
+    photos: Sequence[Photo],
+) -> list[tuple[np.ndarray, list[tuple[float, float, float, float]]]]:
+    return [(photo.image, [ear_box(ear) for ear in photo.ears]) for photo in photos]
+
+
+def _sample_sheet(detector: EarDetector, maker: SceneMaker, path: Path, count: int = 24) -> None:
+    tiles = []
+    for index in range(count):
+        scene = maker.scene(-1 - index & 0x7FFFFFFF)
+        image = scene.image.copy()
+        for x0, y0, x1, y1 in scene.boxes.round().astype(int).tolist():
+            cv2.rectangle(image, (x0, y0), (x1, y1), (255, 255, 255), 1)
+        for found in detector.detect(scene.image, min_confidence=0.3):
+            x0, y0, x1, y1 = (round(v) for v in found.box)
+            color = (0, 255, 0) if found.side == "right" else (255, 0, 0)
+            cv2.rectangle(image, (x0, y0), (x1, y1), color, 1)
+            text = f"{found.confidence:.2f}"
+            cv2.putText(image, text, (x0, y0 + 8), cv2.FONT_HERSHEY_PLAIN, 0.7, color)
+        tiles.append(image)
+    rows = [np.hstack(tiles[i : i + 6]) for i in range(0, count, 6)]
+    path.parent.mkdir(exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
