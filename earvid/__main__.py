@@ -1,0 +1,5 @@
+"""``python -m earvid`` is the command ``earvid``."""
+
+from earvid.cli import main
+
+main()

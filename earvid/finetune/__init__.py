@@ -1,0 +1,25 @@
+"""Fine-tuning on ears of one's own: photos with masks, COCO files, and corrected clips."""
+
+from earvid.finetune.checkpoint import Progress
+from earvid.finetune.gather import Sources, Split, split_data
+from earvid.finetune.loop import Finetuner, finetune
+from earvid.finetune.report import FinetuneReport
+from earvid.finetune.settings import PRECISIONS, RECIPES, FinetuneSettings
+from earvid.finetune.start import Start, load_start
+from earvid.finetune.subjects import subject_of
+
+__all__ = [
+    "PRECISIONS",
+    "RECIPES",
+    "FinetuneReport",
+    "FinetuneSettings",
+    "Finetuner",
+    "Progress",
+    "Sources",
+    "Split",
+    "Start",
+    "finetune",
+    "load_start",
+    "split_data",
+    "subject_of",
+]
