@@ -21,6 +21,10 @@ class PromptError(EarvidError):
     """A prompt is malformed or does not fit its clip."""
 
 
+class NoEarError(EarvidError):
+    """No ear was found in a clip, or none that is certain enough to be tracked unasked."""
+
+
 class ModelError(EarvidError):
     """A model or its weights are missing, damaged or do not fit."""
 

@@ -15,13 +15,17 @@ from earvid.cli.messages import explain, explain_usage, say
 # 'earvid --help' does not wait for PyTorch.
 VERBS = {
     "track": "Track ears through one or several clips.",
+    "prompt": "Find the ears of a clip, without tracking.",
     "show": "Say what is in a store.",
     "render": "Draw a store's results over its clip.",
     "download": "Fetch the weights of a model.",
     "train": "Train a model from still photos with masks.",
+    "finetune": "Fine-tune a model on ears of your own.",
+    "train-detector": "Train the ear detector from still photos with masks.",
+    "evaluate": "Measure how good a model is.",
     "doctor": "Check this installation.",
 }
-RESUMABLE = ("track", "train")
+RESUMABLE = ("track", "train", "finetune", "train-detector")
 INTERRUPTED = 130
 
 
@@ -36,7 +40,7 @@ class LazyGroup(click.Group):
         """Import and return a verb."""
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"earvid.cli.{cmd_name}")
+        module = importlib.import_module(f"earvid.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -96,17 +96,11 @@ def given_prompt(ctx: click.Context, keyframe: int, prompt_file: Path | None) ->
         raise
 
 
-def prompt_beside(clip: Path) -> Prompt:
-    """The prompt in ``<clip>.prompt.json`` beside a clip.
+def prompt_beside(clip: Path) -> Prompt | None:
+    """The prompt in ``<clip>.prompt.json`` beside a clip, if there is one.
 
     Raises:
-        UsageError: there is none.
         PromptError: it is malformed.
     """
     beside = clip.with_name(f"{clip.name if clip.is_dir() else clip.stem}.prompt.json")
-    if not beside.is_file():
-        raise UsageError(
-            f"Where is the ear in {clip.name}? Give --box X0,Y0,X1,Y1 --keyframe N (or --point, "
-            f"--mask, --landmarks, --prompt FILE), or put {beside.name} beside the clip."
-        )
-    return Prompt.load(beside)
+    return Prompt.load(beside) if beside.is_file() else None

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from earvid.cli.found import SEARCH, Search, find, search_options
 from earvid.cli.messages import explain, hush_opencv, say, sentence
-from earvid.cli.options import FILE, as_path
+from earvid.cli.options import FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
 from earvid.cli.prompts import PromptCommand, given_prompt, prompt_beside, prompt_options
 from earvid.cli.words import ear_line, to_json
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from earvid.prompt import Prompt
 
 SOME_FAILED = 3
+POLICIES = ("fifo", "gated", "self-sorting", "motion", "distractor")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,7 @@ class _Job:
     """What is asked of every clip."""
 
     prompt: Prompt | None
+    search: Search
     output: Path | None
     settings: TrackSettings
     model: LoadedModel | None
@@ -39,6 +42,7 @@ class _Job:
 @click.command("track", cls=PromptCommand)
 @click.argument("clips", nargs=-1, required=True, type=FILE, callback=as_path, metavar="CLIP...")
 @prompt_options
+@search_options
 @click.option(
     "-o",
     "--output",
@@ -76,6 +80,13 @@ class _Job:
     help="Follow each ear with a crop, or look at the whole frame as stock SAM 2 does.",
 )
 @click.option(
+    "--policy",
+    type=click.Choice(POLICIES),
+    default=POLICIES[0],
+    show_default=True,
+    help="What is remembered of the frames before; fifo does as stock SAM 2.",
+)
+@click.option(
     "--reader",
     type=click.Choice(["auto", "decord", "pyav"]),
     default="auto",
@@ -92,36 +103,46 @@ def command(
     clips: tuple[Path, ...],
     keyframe: int,
     prompt_file: Path | None,
+    ears: int | None,
+    only: Any,
+    save_prompt: Path | None,
     output: Path | None,
     model: str,
     checkpoint: Path | None,
     device: str,
     roi: str,
+    policy: str,
     reader: Any,
     overwrite: bool,
     dry_run: bool,
     as_json: bool,
     **_: Any,
 ) -> int:
-    """Track ears from a prompt on one frame through every frame of a clip.
+    """Track ears through every frame of a clip.
 
     CLIP is a video or a folder of images. Results go to a zarr store; a run that was stopped goes
-    on where it was. Without prompt options, <clip>.prompt.json beside the clip is used.
+    on where it was. Without prompt options, <clip>.prompt.json beside the clip is used; without
+    that, the ears are found, each is prompted on its best frame, and what was chosen is told.
     """
     hush_opencv()
     prompt = given_prompt(ctx, keyframe, prompt_file)  # errors in it do not wait for PyTorch
+    if prompt is not None:
+        refuse_given(ctx, "beside a prompt", *SEARCH)
+    if save_prompt is not None and len(clips) > 1:
+        raise UsageError("--save-prompt names one file; with several clips track them one by one.")
 
     from earvid.models import load_model
     from earvid.pipeline import TrackSettings
 
     _refuse_shared_store(clips, output)
     settings = TrackSettings(
-        model=model, checkpoint=checkpoint, device=device, roi=roi, reader=reader
+        model=model, checkpoint=checkpoint, device=device, roi=roi, policy=policy, reader=reader
     )
     # Several clips share one model; and a check of everything includes the weights.
     shared = len(clips) > 1 or dry_run
     loaded = load_model(model, checkpoint=checkpoint, device=device) if shared else None
-    job = _Job(prompt, output, settings, loaded, overwrite, dry_run)
+    search = Search(ears, only, save_prompt)
+    job = _Job(prompt, search, output, settings, loaded, overwrite, dry_run)
     if len(clips) == 1:
         rows = [_tell(_run(clips[0], job), as_json)]
     else:
@@ -162,7 +183,7 @@ def _run(clip: Path, job: _Job) -> dict[str, Any]:
 
     if not clip.exists():
         raise VideoError(f"{clip} does not exist; check the path.")
-    prompt = job.prompt or prompt_beside(clip)
+    prompt, found, model = _prompt_for(clip, job)
     if job.dry_run:
         store, decision = check(
             clip, prompt, job.output, settings=job.settings, overwrite=job.overwrite
@@ -174,13 +195,40 @@ def _run(clip: Path, job: _Job) -> dict[str, Any]:
             prompt,
             job.output,
             settings=job.settings,
-            model=job.model,
+            model=model,
             overwrite=job.overwrite,
             progress=progress,
+            found=found,
         )
     for warning in report.warnings:
         say(f"{clip.name}: {warning}")
-    return {"clip": str(clip), **report.to_dict()}
+    return {"clip": str(clip), **report.to_dict(), **({"found": found["ears"]} if found else {})}
+
+
+def _prompt_for(clip: Path, job: _Job) -> tuple[Prompt, dict[str, Any] | None, LoadedModel | None]:
+    """The prompt given, the one beside the clip, or one that is found, with a note of how.
+
+    The model comes with it if it is loaded, as it is for a second look at what was found.
+    """
+    from earvid.models import load_model
+    from earvid.pipeline.run import default_store
+
+    given = job.prompt or prompt_beside(clip)
+    if given is not None:
+        if job.search.options:
+            raise UsageError(f"{job.search.options[0]} does nothing beside {given.source}.")
+        return given, None, job.model
+    models = [] if job.model is None else [job.model]
+
+    def model() -> LoadedModel:
+        if not models:
+            s = job.settings
+            models.append(load_model(s.model, checkpoint=s.checkpoint, device=s.device))
+        return models[0]
+
+    store = job.output or default_store(clip)
+    prompt, note = find(clip, store, job.search, job.settings, model, overwrite=job.overwrite)
+    return prompt, note, models[0] if models else None
 
 
 def _tell(row: dict[str, Any], as_json: bool) -> dict[str, Any]:

@@ -1,0 +1,139 @@
+"""Tracking without a prompt: finding it, telling about it, and keeping it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+from earvid.cli.messages import say
+from earvid.cli.options import FILE, as_path
+from earvid.cli.progress import progress_bar
+from earvid.errors import EarvidError, PromptError
+from earvid.prompt import Prompt
+
+if TYPE_CHECKING:
+    from earvid.models import LoadedModel
+    from earvid.pipeline import TrackSettings
+
+SEARCH = ("ears", "only", "save_prompt")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to look for where nobody gave a prompt.
+
+    Args:
+        ears: at most so many, or as many as are certain.
+        only: of this side alone.
+        save: file to write the prompt to.
+    """
+
+    ears: int | None = None
+    only: Literal["left", "right"] | None = None
+    save: Path | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the options that were given."""
+        given = (("--ears", self.ears), ("--only", self.only), ("--save-prompt", self.save))
+        return tuple(name for name, value in given if value is not None)
+
+
+def search_options(function: F) -> F:
+    """Add the options of :class:`Search` to a command."""
+    options = (
+        click.option("--ears", type=click.IntRange(1, 255), metavar="N",
+                     help="Without a prompt: at most N ears, the most certain first."),
+        click.option("--only", type=click.Choice(["left", "right"]),
+                     help="Without a prompt: ears of this side of the person."),
+        save_option("Without a prompt: write the one that was found to a file."),
+    )  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def save_option(text: str) -> Callable[[F], F]:
+    """The option ``--save-prompt``."""
+    return click.option(
+        "--save-prompt", type=FILE, callback=as_path, metavar="FILE.json", help=text
+    )
+
+
+def find(
+    clip: Path,
+    store: Path,
+    search: Search,
+    settings: TrackSettings,
+    model: Callable[[], LoadedModel],
+    *,
+    overwrite: bool,
+) -> tuple[Prompt, dict[str, Any]]:
+    """Find the ears of a clip, or go on with what an earlier run found; say what was chosen.
+
+    Args:
+        clip: the clip.
+        store: where its results go, or are.
+        search: what to look for.
+        settings: how it will be tracked.
+        model: gives the model that is to track, for a second look.
+        overwrite: look anew, whatever an earlier run found.
+
+    Returns:
+        The prompt, and a note for the provenance.
+
+    Raises:
+        EarvidError: no ear is certain enough, or clip, weights or file are unusable.
+    """
+    from earvid.detect import TrackerVerifier, Wanted, find_prompt, load_detector, recall_prompt
+    from earvid.tracker import RoiSettings
+    from earvid.video import Clip
+
+    detector = load_detector()
+    wanted = Wanted(only=search.only) if search.ears is None else Wanted(search.ears, search.only)
+    with Clip.open(clip, reader=settings.reader) as source:
+        earlier = None if overwrite else recall_prompt(store, source, detector, wanted)
+        if earlier is None:
+            verifier = TrackerVerifier(model(), RoiSettings() if settings.roi != "off" else None)
+            with progress_bar(f"{clip.name}: looking for ears") as progress:
+                chosen = find_prompt(
+                    source, detector, verifier=verifier, wanted=wanted, progress=progress
+                )
+            earlier = chosen.prompt, chosen.note
+    prompt, note = earlier
+    _say_chosen(clip, prompt, note)
+    if search.save is not None:
+        keep(prompt, search.save, overwrite=overwrite)
+    return prompt, note
+
+
+def _say_chosen(clip: Path, prompt: Prompt, note: dict[str, Any]) -> None:
+    for ear, about in zip(prompt.objects, note["ears"], strict=True):
+        box = ear.frames[ear.first_keyframe].box
+        assert box is not None
+        say(
+            f"{clip.name}: found the {ear.name} ear on frame {ear.first_keyframe} at "
+            f"{','.join(f'{value:g}' for value in box)}, confidence {about['confidence']:.2f}"
+        )
+
+
+def keep(prompt: Prompt, path: Path, *, overwrite: bool) -> None:
+    """Write a prompt to a file, unless that holds it already.
+
+    Raises:
+        PromptError: the file holds something else, or cannot be written.
+    """
+    if path.is_file() and not overwrite:
+        try:
+            same = Prompt.load(path).digest() == prompt.digest()
+        except EarvidError:
+            same = False
+        if same:
+            return
+        raise PromptError(f"{path} is there already; choose another name or add --overwrite.")
+    prompt.save(path, overwrite=overwrite)

@@ -1,0 +1,40 @@
+"""Finding ears without a prompt: in images, and over a whole clip."""
+
+from earvid.detect.candidates import Candidate, FoundEar, find_ears
+from earvid.detect.choose import (
+    SURE,
+    FoundPrompt,
+    Wanted,
+    choose_prompt,
+    command_for,
+    find_prompt,
+)
+from earvid.detect.detector import Detection, EarDetector, load_detector
+from earvid.detect.evaluate import DetectionScores, score_detector
+from earvid.detect.network import DetectorConfig, EarNetwork
+from earvid.detect.recall import recall_prompt
+from earvid.detect.sheet import candidate_sheet, write_png
+from earvid.detect.verify import TrackerVerifier
+
+__all__ = [
+    "SURE",
+    "Candidate",
+    "Detection",
+    "DetectionScores",
+    "DetectorConfig",
+    "EarDetector",
+    "EarNetwork",
+    "FoundEar",
+    "FoundPrompt",
+    "TrackerVerifier",
+    "Wanted",
+    "candidate_sheet",
+    "choose_prompt",
+    "command_for",
+    "find_ears",
+    "find_prompt",
+    "load_detector",
+    "recall_prompt",
+    "score_detector",
+    "write_png",
+]

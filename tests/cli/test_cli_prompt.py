@@ -1,0 +1,131 @@
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from command_line import call
+
+from earvid.prompt import Prompt
+from earvid.store import Store
+from earvid.video import VideoWriter
+
+
+@pytest.fixture
+def noise(here):
+    """A clip without an ear, whose name needs quoting."""
+    path = here / "no ear's.mp4"
+    rng = np.random.default_rng(0)
+    with VideoWriter(path, 160, 120) as writer:
+        for _ in range(4):
+            coarse = rng.integers(0, 256, (12, 16, 3)).astype(np.uint8)
+            writer.write(cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC))
+    return path
+
+
+def test_track_without_a_prompt_finds_tracks_and_remembers(here, capfd):
+    said = call(capfd, "track", "ear.mp4", "--save-prompt", "kept.json")
+    assert said.code == 0 and "found the right ear on frame" in said.err, said.err
+    assert "  right: visible on 12 frames" in said.out
+    store = Store.open("ear.earvid.zarr")
+    found = store.provenance["found"]
+    assert len(found["detector"]) == 64 and 0.5 <= found["ears"][0]["confidence"] <= 1
+    kept = Prompt.load("kept.json")
+    assert kept.to_json()["objects"] == store.provenance["prompt"]["objects"]
+
+    again = call(capfd, "track", "ear.mp4", "--save-prompt", "kept.json")
+    assert again.code == 0 and "nothing to do" in again.out
+    by_hand = call(capfd, "track", "ear.mp4", "--prompt", "kept.json")
+    assert "nothing to do" in by_hand.out  # the same prompt, whoever gave it
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_prompt_it_found(here, capfd, monkeypatch):
+    from earvid.store import StoreWriter
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreWriter, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert call(capfd, "track", "ear.mp4").code == 130
+    assert not Store.open("ear.earvid.zarr").complete
+    said = call(capfd, "track", "ear.mp4")
+    assert said.code == 0 and Store.open("ear.earvid.zarr").complete
+
+
+def test_other_wishes_make_another_run(here, capfd):
+    assert call(capfd, "track", "ear.mp4", "--ears", "1").code == 0
+    left = call(capfd, "track", "ear.mp4", "--only", "left")
+    assert left.code == 1 and "No ear" in left.err
+
+
+def test_without_an_ear_nothing_is_left_behind(noise, capfd):
+    before = set(Path().iterdir())
+    said = call(capfd, "track", noise.name)
+    assert said.code == 1 and len(said.lines) == 1 and "No ear" in said.err
+    assert "--box" in said.err and not said.out
+    assert set(Path().iterdir()) == before
+
+
+def test_several_clips_of_which_one_has_no_ear(noise, capfd):
+    said = call(capfd, "track", "ear.mp4", noise.name, "--json")
+    assert said.code == 3
+    good, bad = json.loads(said.out)
+    assert good["found"][0]["name"] == "right" and "No ear" in bad["error"]
+
+
+def test_a_dry_run_finds_the_prompt_and_writes_nothing(here, capfd):
+    said = call(capfd, "track", "ear.mp4", "--dry-run")
+    assert said.code == 0 and "would create" in said.out and "found the right ear" in said.err
+    assert not Path("ear.earvid.zarr").exists()
+
+
+def test_prompt_lists_draws_and_saves(here, capfd):
+    said = call(capfd, "prompt", "ear.mp4", "--png", "ear.png", "--save-prompt", "ear.prompt.json")
+    assert said.code == 0 and said.out.startswith("name") and "\nright" in said.out
+    assert cv2.imread("ear.png") is not None
+    ear = Prompt.load("ear.prompt.json").objects[0]
+    assert ear.name == "right"
+
+    document = json.loads(call(capfd, "prompt", "ear.mp4", "--json").out)
+    best = document["ears"][0]["candidates"][0]
+    assert document["ears"][0]["certain"] and best["frame"] == ear.first_keyframe
+    assert best["box"] == list(ear.frames[best["frame"]].box)
+    assert call(capfd, "track", "ear.mp4").code == 0  # with the file beside it
+    assert "found" not in Store.open("ear.earvid.zarr").provenance
+
+
+def test_prompt_ends_with_1_where_there_is_none(noise, capfd):
+    said = call(capfd, "prompt", noise.name, "--png", "none.png")
+    document = call(capfd, "prompt", noise.name, "--json")
+    assert document.code == said.code
+    if json.loads(document.out)["ears"]:  # something faint may be listed, never as certain
+        assert not any(ear["certain"] for ear in json.loads(document.out)["ears"])
+    else:
+        assert said.code == 1 and "No ear was found" in said.err and not said.out
+        assert not Path("none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "words"),
+    [
+        ("track ear.mp4 --box 1,1,60,60 --ears 1", 2, "--ears does nothing beside a prompt"),
+        ("track ear.mp4 --box 1,1,60,60 --only left", 2, "--only does nothing"),
+        ("track ear.mp4 --box 1,1,60,60 --save-prompt p.json", 2, "--save-prompt does nothing"),
+        ("track ear.mp4 b.mp4 --save-prompt p.json", 2, "--save-prompt names one file"),
+        ("track ear.mp4 --only both", 2, "--only"),
+        ("track ear.mp4 --ears 0", 2, "--ears"),
+        ("track noted.mp4 --ears 1", 2, "--ears does nothing beside noted.prompt.json"),
+        ("track ear.mp4 --save-prompt text.json", 1, "text.json is there already"),
+        ("prompt nothing.mp4", 1, "nothing.mp4"),
+        ("prompt text.json", 1, "text.json"),
+        ("prompt ear.mp4 --png ear.jpg", 2, ".png"),
+        ("prompt ear.mp4 --png nowhere/ear.png", 2, "nowhere"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(here, capfd, typed, code, words):
+    shutil.copy("ear.mp4", "noted.mp4")
+    ears = [{"id": 1, "name": "e", "frames": {"5": {"box": [40, 30, 90, 90]}}}]
+    Path("noted.prompt.json").write_text(json.dumps({"version": 1, "objects": ears}))
+    Path("text.json").write_text("{}")
+    said = call(capfd, *typed.split())
+    assert said.code == code and words in said.err, said.err
+    assert not Path("ear.earvid.zarr").exists()
