@@ -18,6 +18,7 @@ VERBS = {
     "prompt": "Find the ears of a clip, without tracking.",
     "show": "Say what is in a store.",
     "render": "Draw a store's results over its clip.",
+    "qc": "Show how a store's results came about.",
     "download": "Fetch the weights of a model.",
     "train": "Train a model from still photos with masks.",
     "finetune": "Fine-tune a model on ears of your own.",

@@ -14,7 +14,7 @@ from earvid.cli.messages import explain, hush_opencv, say, sentence
 from earvid.cli.options import FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
 from earvid.cli.prompts import PromptCommand, given_prompt, prompt_beside, prompt_options
-from earvid.cli.words import ear_line, to_json
+from earvid.cli.words import ear_line, spans, to_json
 from earvid.errors import UsageError, VideoError
 
 if TYPE_CHECKING:
@@ -123,6 +123,10 @@ def command(
     CLIP is a video or a folder of images. Results go to a zarr store; a run that was stopped goes
     on where it was. Without prompt options, <clip>.prompt.json beside the clip is used; without
     that, the ears are found, each is prompted on its best frame, and what was chosen is told.
+
+    A complete store is corrected when the prompt has got more keyframes, another prompt on some of
+    them, or more ears: each ear is tracked anew from a keyframe that changed to the keyframes
+    beside it or the ends of the clip, and all else stays as it is. --overwrite tracks all anew.
     """
     hush_opencv()
     prompt = given_prompt(ctx, keyframe, prompt_file)  # errors in it do not wait for PyTorch
@@ -243,6 +247,8 @@ def _tell(row: dict[str, Any], as_json: bool) -> dict[str, Any]:
     else:
         speed = "complete before, nothing to do"
     click.echo(f"{row['store']}: {row['frames']} frames, {speed}")
+    for name, anew in row.get("corrected", {}).items():
+        click.echo(f"  {name}: tracked anew on frames {spans(anew)}")
     for ear in row["ears"]:
         click.echo(ear_line(ear))
     return row

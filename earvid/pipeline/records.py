@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from earvid.prompt import Prompt
 from earvid.store import CORRECTED, DONE, PROXY_STEP, FrameRecord
-from earvid.tracker import FrameResult, label_frame
+from earvid.tracker import FrameResult, LabeledFrame, label_frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,22 @@ class RecordMaker:
             image: ``(H, W, 3)`` uint8 RGB.
             result: all ears of the frame.
         """
-        ears = self.prompt.objects
         labeled = label_frame(result.objects.values(), self.width, self.height, tidy=self.tidy)
+        status = CORRECTED if self._corrected(result) else DONE
+        return self.assemble(result, labeled, proxy(image), status)
+
+    def assemble(
+        self, result: FrameResult, labeled: LabeledFrame, gray: NDArray[np.uint8], status: int
+    ) -> FrameRecord:
+        """Put the record of one frame together.
+
+        Args:
+            result: ears of the frame; those that are missing have a record without values.
+            labeled: their masks.
+            gray: the frame as :func:`proxy` gives it.
+            status: of the frame.
+        """
+        ears = self.prompt.objects
         count = len(ears)
         box = np.full((4, count), np.nan, np.float32)
         score = np.full(count, np.nan, np.float32)
@@ -49,7 +63,9 @@ class RecordMaker:
         area = np.zeros(count, np.float32)
         memory = np.full((count, self.slots), -1, np.int32)
         for n, ear in enumerate(ears):
-            one = result.objects[ear.id]
+            one = result.objects.get(ear.id)
+            if one is None:
+                continue
             presence[n] = one.presence
             frames = one.memory[: self.slots]
             memory[n, : len(frames)] = frames
@@ -60,7 +76,7 @@ class RecordMaker:
         return FrameRecord(
             index=result.index,
             mask=labeled.labels,
-            proxy=proxy(image),
+            proxy=gray,
             box=box,
             score=score,
             presence=presence,
@@ -69,7 +85,7 @@ class RecordMaker:
             position=position,
             confidence=confidence,
             visible=visible,
-            status=CORRECTED if self._corrected(result) else DONE,
+            status=status,
         )
 
     def _corrected(self, result: FrameResult) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class TrackReport:
         seconds: wall time of tracking and writing in this run, after the model was loaded.
         ears: one summary per ear.
         warnings: what the reader noticed about the clip.
+        corrected: of a correction, half-open spans that were tracked anew, by name of the ear.
     """
 
     store: Path
@@ -49,6 +51,7 @@ class TrackReport:
     seconds: float
     ears: tuple[ObjectSummary, ...]
     warnings: tuple[str, ...] = ()
+    corrected: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
     @property
     def frames_per_second(self) -> float:
@@ -57,6 +60,7 @@ class TrackReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
+        corrected = {name: [list(span) for span in found] for name, found in self.corrected.items()}
         return {
             "store": str(self.store),
             "frames": self.frames,
@@ -65,6 +69,7 @@ class TrackReport:
             "frames_per_second": round(self.frames_per_second, 2),
             "ears": [ear_dict(ear) for ear in self.ears],
             "warnings": list(self.warnings),
+            **({"corrected": corrected} if corrected else {}),
         }
 
 

@@ -20,6 +20,7 @@ class Decision(enum.Enum):
     CREATE = "create"
     RESUME = "resume"
     SKIP = "skip"
+    CORRECT = "correct"
 
 
 def decide(path: str | os.PathLike[str], fingerprint: str, *, overwrite: bool = False) -> Decision:

@@ -1,8 +1,9 @@
 """Taking hold of a store in order to write it: begin one, or go on with one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,29 @@ from earvid.store.state import LOCK, STATE, StateFolder
 
 ROOT = "zarr.json"
 
+Seen = Mapping[str, Any] | None
+NOT_LOOKED: Seen = MappingProxyType({})
 
-def begin(path: Path, spec: StoreSpec) -> _local.WriterLock:
+
+def begin(path: Path, spec: StoreSpec, seen: Seen = NOT_LOOKED) -> _local.WriterLock:
     """Make an empty store; an earvid store that is there is replaced.
 
     The root's metadata comes first and names the new fingerprint, so that at no time the remains
     of an old store pass for the new one.
 
+    Args:
+        path: Of the store.
+        spec: Of the store.
+        seen: Header of the store that may be replaced, as it was when that was decided; None when
+            nothing was there.
+
     Raises:
-        StoreError: There is something else, another process is writing, or the disk refuses.
+        StoreError: There is something else, another process is writing or wrote since, or the disk
+            refuses.
     """
-    read_header(path)  # refuses what is no store
-    with _locked(path) as lock:
+    there = read_header(path)  # refuses what is no store
+    with locked(path) as lock:
+        check_unchanged(path, there if seen is NOT_LOOKED else seen)
         _write_root(path, spec)
         _rebuild(path, spec)
     return lock
@@ -44,7 +56,7 @@ def reopen(path: Path, spec: StoreSpec) -> _local.WriterLock:
             writing it, or the disk refuses.
     """
     require_header(path)
-    with _locked(path) as lock:
+    with locked(path) as lock:
         _check_resumable(path, spec)
         _local.sweep(path)
         if not is_built(zarr.open_group(path, mode="r", zarr_format=3)):
@@ -59,8 +71,21 @@ def let_go(path: Path, lock: _local.WriterLock) -> None:
     _local.remove_if_empty(path / STATE)
 
 
+def check_unchanged(path: Path, seen: Seen) -> None:
+    """See that nobody replaced or finished a store since its header was looked at.
+
+    Raises:
+        StoreError: Somebody did.
+    """
+    if read_header(path) != seen:
+        raise StoreError(
+            f"Another process wrote {path} in the meantime: run the same again to see what is "
+            f"left to do."
+        )
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[_local.WriterLock]:
+def locked(path: Path) -> Iterator[_local.WriterLock]:
     """Hold the lock; it is kept on the way out, and let go on an error."""
     with writing(path):
         lock = _local.WriterLock(path / STATE / LOCK)

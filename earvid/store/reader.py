@@ -18,6 +18,7 @@ from earvid.store.identity import require_header
 from earvid.store.layout import VARIABLES, array, arrays, is_built
 from earvid.store.record import PENDING
 from earvid.store.spec import spec_of
+from earvid.store.swap import check_settled
 
 if TYPE_CHECKING:
     import xarray
@@ -115,8 +116,10 @@ class Store:
         """Open a store that is complete or being written.
 
         Raises:
-            StoreError: There is none, it is damaged, or it is not one of ours.
+            StoreError: There is none, it is damaged, it is not one of ours, or it was left half
+                replaced by a correction.
         """
+        check_settled(Path(path))
         return cls(Path(path), require_header(Path(path)))
 
     def __len__(self) -> int:

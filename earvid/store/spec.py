@@ -39,6 +39,7 @@ class StoreSpec:
         fingerprint: sha256 hex of all that decides what the arrays will hold.
         provenance: How the store came about, for people; NaN becomes null.
         shard_bytes: Budget for the masks of one shard in memory.
+        lineage: What the fingerprint was made from, for a later run to tell what differs.
 
     Raises:
         StoreError: Something is out of range or does not fit together.
@@ -57,6 +58,7 @@ class StoreSpec:
     fingerprint: str
     provenance: Mapping[str, Any] = field(default_factory=dict)
     shard_bytes: int = SHARD_BYTES
+    lineage: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         times = np.array(self.times, np.float64)
@@ -67,6 +69,7 @@ class StoreSpec:
             ("object_names", tuple(self.object_names)),
             ("keypoints", tuple(self.keypoints)),
             ("provenance", plain(self.provenance)),
+            ("lineage", plain(self.lineage)),
         ):
             object.__setattr__(self, name, value)
         self._check_clip()
@@ -134,6 +137,7 @@ def header(spec: StoreSpec) -> dict[str, Any]:
         "complete": False,
         "fingerprint": spec.fingerprint,
         **shape_of(spec),
+        "lineage": spec.lineage,
         "provenance": spec.provenance,
         "summary": None,
     }
@@ -181,6 +185,7 @@ def spec_of(head: Mapping[str, Any], times: NDArray[np.float64]) -> StoreSpec:
         fingerprint=head["fingerprint"],
         provenance=head["provenance"],
         shard_bytes=head["shard_bytes"],
+        lineage=head.get("lineage") or {},
     )
 
 

@@ -17,7 +17,7 @@ from earvid.store import _local
 from earvid.store._errors import reading, writing
 from earvid.store._json import plain
 from earvid.store.layout import VARIABLES, arrays
-from earvid.store.opening import ROOT, begin, let_go, reopen
+from earvid.store.opening import NOT_LOOKED, ROOT, Seen, begin, let_go, reopen
 from earvid.store.record import PENDING, FrameRecord, ShardBuffer, check_record
 from earvid.store.spec import StoreSpec
 from earvid.store.state import StateFolder
@@ -55,13 +55,22 @@ class StoreWriter:
         self._closed = False
 
     @classmethod
-    def create(cls, path: str | os.PathLike[str], spec: StoreSpec) -> Self:
+    def create(
+        cls, path: str | os.PathLike[str], spec: StoreSpec, *, seen: Seen = NOT_LOOKED
+    ) -> Self:
         """Begin a store; an earvid store that is there already is replaced (see `decide`).
 
+        Args:
+            path: Of the store.
+            spec: Of the store.
+            seen: What `read_header` returned when it was decided to begin a store. A store that
+                another process made since then is not replaced.
+
         Raises:
-            StoreError: There is something else, another process is writing, or the disk refuses.
+            StoreError: There is something else, another process is writing or wrote since, or the
+                disk refuses.
         """
-        return cls(Path(path), spec, begin(Path(path), spec))
+        return cls(Path(path), spec, begin(Path(path), spec, seen))
 
     @classmethod
     def resume(cls, path: str | os.PathLike[str], spec: StoreSpec) -> Self:

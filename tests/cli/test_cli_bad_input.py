@@ -35,7 +35,6 @@ ROWS = [
     (f"track good.png {BOX} --mask small.png", FAILED, "mask"),
     (f"track /dev/null {BOX}", FAILED, "/dev/null is not a regular file"),
     # The prompt on the command line
-    ("track ear.mp4", USAGE, "Where is the ear in ear.mp4? --box ear.prompt.json"),
     ("track ear.mp4 --box 1,2,3", USAGE, "--box '1,2,3' is not four numbers"),
     ("track ear.mp4 --box 1,2,3,4,5", USAGE, "--box is not four numbers"),
     ("track ear.mp4 --box left,1,right,2", USAGE, "--box is not four numbers"),

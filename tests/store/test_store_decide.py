@@ -5,7 +5,7 @@ import zarr
 from store_producer import make_record, make_spec, produce
 
 from earvid.errors import StoreError
-from earvid.store import Decision, Store, StoreWriter, decide
+from earvid.store import Decision, Store, StoreWriter, decide, read_header
 
 SPEC = make_spec()
 OTHER = make_spec(1)
@@ -115,6 +115,28 @@ def test_only_what_is_there_and_incomplete_and_the_same_is_resumed(tmp_path: Pat
     with pytest.raises(StoreError, match="is complete"):
         StoreWriter.resume(path, SPEC)
     assert not (path / "state").exists()
+
+
+def test_what_another_process_made_in_the_meantime_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    seen = read_header(path)  # nothing is there, and two processes decide to begin
+    produce(path, SPEC)
+    before = {file: file.stat().st_mtime_ns for file in path.rglob("*")}
+    with pytest.raises(StoreError, match=r"Another process wrote .* in the meantime"):
+        StoreWriter.create(path, SPEC, seen=seen)
+    assert {file: file.stat().st_mtime_ns for file in path.rglob("*")} == before
+    # The same with a store that both were told to replace.
+    seen = read_header(path)
+    begin_other(path)
+    with pytest.raises(StoreError, match="in the meantime"):
+        StoreWriter.create(path, SPEC, seen=seen)
+    with StoreWriter.create(path, SPEC, seen=read_header(path)) as writer:
+        assert writer.pending == 30
+
+
+def begin_other(path: Path) -> None:
+    with StoreWriter.create(path, OTHER) as writer:
+        writer.add(make_record(OTHER, 0))
 
 
 def test_finishing_needs_every_frame(tmp_path: Path) -> None:

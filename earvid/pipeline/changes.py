@@ -1,0 +1,147 @@
+"""Corrections: what a changed prompt changes in a complete store, and what it leaves alone.
+
+A store that is complete is corrected by tracking the same clip again with a prompt that has more
+keyframes, another prompt on some of its keyframes, or more ears. This is what a correction means:
+
+- **Span.** A keyframe that is new or was changed, at frame ``k`` of an ear, changes this ear from
+  the keyframe before to the keyframe after ``k``, both left out, or to the ends of the clip. All
+  other frames, those of other keyframes too, keep their values bit for bit.
+- **Start.** From ``k`` the ear is tracked anew: forwards to the next keyframe, and backwards to the
+  one before unless that is new, too, and has been tracked forwards from. Both ways begin with an
+  empty memory but for all keyframes of the ear, with which every frame is conditioned. Nothing of
+  the first run takes part, and so a correction depends on nothing but clip, prompt and settings.
+- **Other ears** keep their masks to the pixel: where the corrected ear overlaps one that is not
+  tracked anew on this frame, that one wins, for a store has no logits of it. Among ears that are,
+  the higher logit wins, as ever. Pixels that the ear gives up become background.
+- **New ears** are tracked through the whole clip, on the same terms.
+- **Status** is 2 on the frames of keyframes that are new or changed, but for a new ear's first.
+- **Refused** is a prompt that lacks an ear or keyframe of the store, one with an ear of which no
+  keyframe is as it was (every frame of it would be lost), and one that the store had before it was
+  corrected, which comes from running an old command again and would undo work done by hand.
+
+A store that was corrected is thus not equal to that of a first run with the same prompt, where
+every keyframe conditions every frame; ``--overwrite`` makes that one. The fingerprints differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from earvid.errors import StoreError
+from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is new in a prompt.
+
+    Args:
+        keyframes: by object id, those to track anew from.
+        corrected: frames that a person came back to.
+        added: by object id, the keyframes that the ear did not have; all of a new ear.
+    """
+
+    keyframes: Mapping[int, tuple[int, ...]]
+    corrected: frozenset[int]
+    added: Mapping[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A stretch of frames on which one ear is tracked anew, away from a keyframe.
+
+    Args:
+        object_id: which ear.
+        keyframe: where it starts; the first of the frames forwards, beside them backwards.
+        frames: in the order in which they are tracked.
+    """
+
+    object_id: int
+    keyframe: int
+    frames: range
+
+    @property
+    def direction(self) -> int:
+        """1 forwards, -1 backwards."""
+        return self.frames.step
+
+
+def keyframe_digests(prompt: Prompt) -> dict[str, dict[str, str]]:
+    """The sha256 of what is prompted, by object id and frame, both as text."""
+    return {
+        str(ear.id): {str(index): _digest(frame) for index, frame in ear.frames.items()}
+        for ear in prompt.objects
+    }
+
+
+def find_changes(path: Path, lineage: Mapping[str, Any], prompt: Prompt) -> Changes:
+    """Compare a prompt with the one that a store was made from.
+
+    Args:
+        path: of the store, for errors.
+        lineage: of the store.
+        prompt: the new one.
+
+    Raises:
+        StoreError: it is not a correction; the sentence says why.
+    """
+    if prompt.digest() in lineage["earlier"]:
+        raise StoreError(
+            f"{path} was corrected since it had this prompt: give the corrected one, or replace "
+            f"the store with --overwrite."
+        )
+    then, now = lineage["keyframes"], keyframe_digests(prompt)
+    if lost := sorted(then.keys() - now.keys(), key=int):
+        raise _no_correction(path, f"keeps every ear, and object {lost[0]} is missing")
+    keyframes: dict[int, tuple[int, ...]] = {}
+    corrected: set[int] = set()
+    added: dict[int, tuple[int, ...]] = {}
+    for ear in prompt.objects:
+        old, new = then.get(str(ear.id), {}), now[str(ear.id)]
+        _check_ear(path, ear, old, new)
+        changed = tuple(t for t in ear.frames if old.get(str(t)) != new[str(t)])
+        if changed:
+            keyframes[ear.id] = changed
+            added[ear.id] = tuple(t for t in changed if str(t) not in old)
+        corrected |= set(changed) if old else set(changed) - {ear.first_keyframe}
+    return Changes(keyframes, frozenset(corrected), added)
+
+
+def plan_fills(prompt: Prompt, changes: Changes, frame_count: int) -> tuple[Fill, ...]:
+    """The stretches to track anew, which together are the spans of a correction."""
+    fills: list[Fill] = []
+    for ear in prompt.objects:
+        changed = changes.keyframes.get(ear.id, ())
+        borders = (-1, *ear.frames, frame_count)
+        for before, at, after in zip(borders, borders[1:], borders[2:], strict=False):
+            if at not in changed:
+                continue
+            fills.append(Fill(ear.id, at, range(at, after)))
+            if before not in changed and before + 1 < at:
+                fills.append(Fill(ear.id, at, range(at - 1, before, -1)))
+    return tuple(fills)
+
+
+def _check_ear(
+    path: Path, ear: ObjectPrompt, old: Mapping[str, str], new: Mapping[str, str]
+) -> None:
+    """See that an ear is new, or has all of its keyframes and one of them unchanged."""
+    if lost := sorted(old.keys() - new.keys(), key=int):
+        raise _no_correction(path, f"keeps all keyframes, and that on frame {lost[0]} of "
+                                   f"{ear.name} is missing")  # fmt: skip
+    if old and not any(new[t] == digest for t, digest in old.items()):
+        raise _no_correction(path, f"keeps a keyframe of every ear, and those of {ear.name} differ")
+
+
+def _digest(frame: FramePrompt) -> str:
+    return Prompt((ObjectPrompt(id=1, name="ear", frames={0: frame}),)).digest()
+
+
+def _no_correction(path: Path, reason: str) -> StoreError:
+    return StoreError(
+        f"{path} was made from another prompt, and a correction {reason}: put it back, choose "
+        f"another output to keep both results of this clip, or replace the store with --overwrite."
+    )

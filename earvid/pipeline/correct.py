@@ -1,0 +1,130 @@
+"""Correcting a complete store; what that means is said in :mod:`earvid.pipeline.changes`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from earvid import __version__
+from earvid.models import LoadedModel
+from earvid.pipeline.changes import Changes, Fill, plan_fills
+from earvid.pipeline.describe import make_spec
+from earvid.pipeline.fills import Fills
+from earvid.pipeline.merging import Merger
+from earvid.pipeline.origin import Origin, Verdict
+from earvid.pipeline.records import RecordMaker
+from earvid.pipeline.report import TrackReport, spans, summarize
+from earvid.pipeline.sessions import Sessions
+from earvid.pipeline.settings import TrackSettings
+from earvid.store import Store, StoreCorrection, StoreSpec
+from earvid.video import Clip
+
+Spans = dict[str, tuple[tuple[int, int], ...]]
+
+
+def correct(
+    clip: Clip,
+    origin: Origin,
+    target: Path,
+    verdict: Verdict,
+    settings: TrackSettings,
+    loaded: LoadedModel,
+    progress: Callable[[int, int], None] | None,
+) -> TrackReport:
+    """Bring a complete store to a corrected prompt.
+
+    Args:
+        clip: the frames.
+        origin: what the store is to follow from.
+        target: the store.
+        verdict: to correct it, with its header and the changes.
+        settings: how to track.
+        loaded: the model.
+        progress: called with frames done and frames in all.
+
+    Raises:
+        EarvidError: one sentence on what is wrong; the store is then as it was.
+    """
+    assert verdict.changes is not None and verdict.head is not None
+    began = time.monotonic()
+    old, prompt = Store.open(target), origin.prompt
+    fills = plan_fills(prompt, verdict.changes, len(clip))
+    anew = _spans(origin, fills, len(clip))
+    sessions = Sessions(loaded, clip, settings)
+    spec = _spec(clip, origin, settings, loaded, sessions, old, verdict.changes, anew)
+    tracked = 0
+    with StoreCorrection(target, spec, verdict.head) as correction:
+        if correction.writer is not None:
+            maker = RecordMaker(
+                prompt,
+                spec.width,
+                spec.height,
+                spec.keypoints,
+                spec.memory_slots,
+                tidy=settings.roi != "off",
+            )
+            merger = Merger(maker, old, verdict.changes.corrected)
+            writer = correction.writer
+            tracked = Fills(clip, prompt, sessions, fills, merger, writer, progress).run()
+            ears = summarize(Store.open(correction.draft))
+            writer.finish({"ears": [asdict(ear) for ear in ears]})
+        correction.commit()
+    ears = summarize(Store.open(target))
+    seconds = time.monotonic() - began
+    info = clip.info
+    return TrackReport(target, info.frame_count, tracked, seconds, ears, info.warnings, anew)
+
+
+def _spans(origin: Origin, fills: tuple[Fill, ...], frame_count: int) -> Spans:
+    """Half-open spans that are tracked anew, by the name of the ear."""
+    flags = {ear.id: np.zeros(frame_count, bool) for ear in origin.prompt.objects}
+    for fill in fills:
+        flags[fill.object_id][list(fill.frames)] = True
+    return {ear.name: spans(flags[ear.id]) for ear in origin.prompt.objects if flags[ear.id].any()}
+
+
+def _spec(
+    clip: Clip,
+    origin: Origin,
+    settings: TrackSettings,
+    loaded: LoadedModel,
+    sessions: Sessions,
+    old: Store,
+    changes: Changes,
+    anew: Spans,
+) -> StoreSpec:
+    """The spec of the corrected store; what was a note on the prompt before is now history."""
+    lineage = old.spec.lineage
+    before = {key: old.provenance[key] for key in ("prompt", "found") if key in old.provenance}
+    entry: dict[str, Any] = {
+        "earvid": __version__,
+        "device": loaded.device,
+        "before": {"fingerprint": old.fingerprint, "sha256": lineage["prompt"], **before},
+        "sha256": origin.prompt.digest(),
+        "keyframes": {
+            ear.name: list(changes.keyframes[ear.id])
+            for ear in origin.prompt.objects
+            if ear.id in changes.keyframes
+        },
+        "spans": {name: [list(span) for span in found] for name, found in anew.items()},
+    }
+    provenance = {
+        **{key: value for key, value in old.provenance.items() if key != "found"},
+        "prompt": origin.prompt.to_json(),
+        "corrections": [*old.provenance.get("corrections", []), entry],
+    }
+    return make_spec(
+        clip,
+        origin,
+        settings,
+        sessions.blank(origin.prompt),
+        fingerprint=origin.corrected_fingerprint(old.fingerprint),
+        provenance=provenance,
+        lineage=origin.lineage([*lineage["earlier"], lineage["prompt"]]),
+        least_slots=old.spec.memory_slots,
+    )

@@ -1,0 +1,114 @@
+"""What a store says about itself: its spec and its provenance."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from earvid import __version__
+from earvid.models import LoadedModel
+from earvid.pipeline.origin import Origin
+from earvid.pipeline.records import keypoint_names
+from earvid.pipeline.settings import TrackSettings
+from earvid.store import StoreSpec
+from earvid.tracker import Session
+from earvid.video import Clip
+
+
+def first_spec(
+    clip: Clip,
+    origin: Origin,
+    settings: TrackSettings,
+    loaded: LoadedModel,
+    session: Session,
+    found: Mapping[str, Any] | None,
+) -> StoreSpec:
+    """The spec of a store that is made in one run."""
+    return make_spec(
+        clip,
+        origin,
+        settings,
+        session,
+        fingerprint=origin.fingerprint(),
+        provenance=_provenance(clip, origin, settings, loaded, session, found),
+        lineage=origin.lineage(),
+    )
+
+
+def make_spec(
+    clip: Clip,
+    origin: Origin,
+    settings: TrackSettings,
+    session: Session,
+    *,
+    fingerprint: str,
+    provenance: Mapping[str, Any],
+    lineage: Mapping[str, Any],
+    least_slots: int = 0,
+) -> StoreSpec:
+    """The spec of a store of any kind.
+
+    Args:
+        clip: the frames.
+        origin: what the store follows from.
+        settings: how to track.
+        session: whose policy tells how many frames a mask is conditioned on.
+        fingerprint: sha256 hex.
+        provenance: how the store came about.
+        lineage: what the fingerprint was made from.
+        least_slots: room for memory frames that is needed in any case.
+    """
+    info, ears = clip.info, origin.prompt.objects
+    keyframes = max(len(ear.frames) for ear in ears)
+    return StoreSpec(
+        clip_name=Path(info.path).name,
+        frame_count=info.frame_count,
+        width=info.width,
+        height=info.height,
+        fps=info.fps,
+        times=clip.times,
+        object_ids=tuple(ear.id for ear in ears),
+        object_names=tuple(ear.name for ear in ears),
+        keypoints=keypoint_names(origin.prompt),
+        memory_slots=max(least_slots, session.policy.slots(keyframes)),
+        fingerprint=fingerprint,
+        provenance=provenance,
+        shard_bytes=settings.shard_bytes,
+        lineage=lineage,
+    )
+
+
+def _provenance(
+    clip: Clip,
+    origin: Origin,
+    settings: TrackSettings,
+    loaded: LoadedModel,
+    session: Session,
+    found: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    info = clip.info
+    return {
+        "earvid": __version__,
+        "python": platform.python_version(),
+        "clip": {
+            "name": Path(info.path).name,
+            "sha256": clip.digest(),
+            "codec": info.codec,
+            "pixel_format": info.pixel_format,
+            "reader": info.reader,
+            "reader_reason": info.reader_reason,
+            "warnings": list(info.warnings),
+        },
+        "model": {
+            "name": loaded.name,
+            "weights": loaded.weights.name,
+            "sha256": loaded.sha256,
+            "device": loaded.device,
+            "alternatives": session.engine.alternatives,
+        },
+        "settings": {"roi": settings.roi, "policy": session.policy.describe()},
+        "prompt": origin.prompt.to_json(),
+        **({} if found is None else {"found": dict(found)}),
+    }

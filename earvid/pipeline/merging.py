@@ -1,0 +1,80 @@
+"""Records of which some ears are new and the others those of an earlier store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earvid.pipeline.records import RecordMaker
+from earvid.store import CORRECTED, FrameRecord, Store
+from earvid.tracker import FrameResult, LabeledFrame, ObjectResult, label_frame
+from earvid.tracker.results import mask_box
+
+_PER_EAR = ("box", "score", "presence", "area")  # arrays whose last axis is the ear
+
+
+class Merger:
+    """Joins what was tracked anew with what a store holds; see :mod:`earvid.pipeline.changes`.
+
+    Args:
+        maker: builds records for the new prompt.
+        old: the store that is corrected.
+        corrected: frames that a person came back to in this correction.
+    """
+
+    def __init__(self, maker: RecordMaker, old: Store, corrected: Collection[int]) -> None:
+        self._maker, self._old, self._corrected = maker, old, corrected
+        columns = {object_id: m for m, object_id in enumerate(old.object_ids)}
+        # Ears that were there before: their place now, and then.
+        self._places = {
+            ear.id: (n, columns[ear.id])
+            for n, ear in enumerate(maker.prompt.objects)
+            if ear.id in columns
+        }
+        shared = [name for name in maker.keypoints if name in old.keypoints]
+        self._points_now = [maker.keypoints.index(name) for name in shared]
+        self._points_then = [old.keypoints.index(name) for name in shared]
+
+    def record(self, index: int, results: Mapping[int, ObjectResult]) -> FrameRecord:
+        """Build the record of one frame.
+
+        Args:
+            index: of the frame.
+            results: the ears that were tracked anew on it; the others are kept.
+        """
+        old = self._old
+        kept = [object_id for object_id in self._places if object_id not in results]
+        labeled = self._labeled(old.mask(index), results, kept)
+        status = CORRECTED if index in self._corrected else int(old.tracks.status[index])
+        gray = np.asarray(old.proxy[index], np.uint8)
+        record = self._maker.assemble(FrameResult(index, dict(results)), labeled, gray, status)
+        for object_id in kept:
+            self._keep(record, *self._places[object_id])
+        return record
+
+    def _labeled(
+        self, mask: NDArray[np.uint8], results: Mapping[int, ObjectResult], kept: list[int]
+    ) -> LabeledFrame:
+        """Draw the new masks beneath those that are kept."""
+        if not results:
+            return LabeledFrame(mask, {}, {})
+        maker = self._maker
+        drawn = label_frame(results.values(), maker.width, maker.height, tidy=maker.tidy)
+        labels = np.where(np.isin(mask, kept), mask, drawn.labels)
+        areas = {i: int(np.count_nonzero(labels == i)) for i in drawn.areas}
+        boxes = {i: mask_box(labels == i) if area else None for i, area in areas.items()}
+        return LabeledFrame(labels, boxes, areas)
+
+    def _keep(self, record: FrameRecord, now: int, then: int) -> None:
+        """Copy all that the store knows of an ear on this frame."""
+        old, index = self._old.tracks, record.index
+        for name in _PER_EAR:
+            getattr(record, name)[..., now] = getattr(old, name)[index, ..., then]
+        slots = old.memory.shape[2]
+        record.memory[now, :slots] = old.memory[index, then]
+        points_now, points_then = self._points_now, self._points_then
+        record.position[:, points_now, now] = old.position[index][:, points_then, then]
+        record.confidence[points_now, now] = old.confidence[index][points_then, then]
+        record.visible[points_now, now] = old.visible[index][points_then, then]

@@ -1,0 +1,92 @@
+"""Sessions that know all keyframes before the first frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from earvid.models import LoadedModel
+from earvid.pipeline.alternatives import has_alternatives
+from earvid.pipeline.settings import TrackSettings
+from earvid.prompt import Prompt
+from earvid.tracker import MemoryEntry, RoiSettings, Session
+from earvid.video import Clip, Frame
+
+
+class Sessions:
+    """Makes the sessions of one clip.
+
+    Args:
+        loaded: the model.
+        clip: the frames.
+        settings: how to track.
+    """
+
+    def __init__(self, loaded: LoadedModel, clip: Clip, settings: TrackSettings) -> None:
+        self._loaded, self._clip, self._settings = loaded, clip, settings
+        self._alternatives = has_alternatives(loaded.weights)
+        self._known: dict[int, dict[int, MemoryEntry]] = {}  # keyframes, by object id
+
+    def blank(self, prompt: Prompt, direction: int = 1) -> Session:
+        """A session that has seen nothing yet."""
+        info, settings = self._clip.info, self._settings
+        return Session(
+            self._loaded.model,
+            prompt,
+            info.width,
+            info.height,
+            info.frame_count,
+            roi=RoiSettings() if settings.roi == "follow" else None,
+            policy=settings.make_policy,
+            alternatives=self._alternatives,
+            direction=direction,
+        )
+
+    def prepared(self, prompt: Prompt) -> Session:
+        """A session that knows all keyframes, so that the frames before them profit too.
+
+        Raises:
+            PromptError: a keyframe cannot be decoded.
+        """
+        session = self.blank(prompt)
+        for index in sorted({t for ear in prompt.objects for t in ear.frames}):
+            session.prepare(self._keyframe(session, index))
+        return session
+
+    def starting_at(self, prompt: Prompt, object_id: int, keyframe: int, direction: int) -> Session:
+        """A session of one ear that knows its keyframes, and begins at any one of them.
+
+        Args:
+            prompt: all ears; the same for every call.
+            object_id: which ear.
+            keyframe: one of its keyframes.
+            direction: 1: the keyframe is the first to be given to ``step``; -1: it was already,
+                and the frame before it is the first.
+
+        Raises:
+            PromptError: a keyframe cannot be decoded.
+        """
+        if object_id not in self._known:  # looked at once, however many stretches there are
+            ear = _ear(prompt, object_id)
+            self._known[object_id] = self.prepared(ear).tracks[object_id].bank.keyframes
+        session = self.blank(self.begun_at(prompt, object_id, keyframe))
+        session.tracks[object_id].bank.keyframes = dict(self._known[object_id])
+        if direction > 0:
+            return session
+        session.step(self._keyframe(session, keyframe))
+        return session.backward()
+
+    def begun_at(self, prompt: Prompt, object_id: int, keyframe: int) -> Prompt:
+        """The prompt of one ear on one of its keyframes."""
+        ear = _ear(prompt, object_id).objects[0]
+        return Prompt((replace(ear, frames={keyframe: ear.frames[keyframe]}),))
+
+    def _keyframe(self, session: Session, index: int) -> Frame:
+        frame = self._clip.frame(index)
+        if frame.damaged:
+            session.skip(index)  # says whose keyframe it is
+        return frame
+
+
+def _ear(prompt: Prompt, object_id: int) -> Prompt:
+    """The prompt of one ear alone."""
+    return Prompt(tuple(ear for ear in prompt.objects if ear.id == object_id))

@@ -1,0 +1,45 @@
+"""Where a picture or page goes: checked before any work, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from earvid.errors import UsageError
+
+
+def check_output(path: Path, suffix: str, *, overwrite: bool) -> None:
+    """See that a file can be written.
+
+    Args:
+        path: where to.
+        suffix: the only one that makes sense, such as ``.png``.
+        overwrite: whether a file of this name may be replaced.
+
+    Raises:
+        UsageError: it cannot; the sentence says why.
+    """
+    if path.suffix.lower() != suffix:
+        raise UsageError(f"{path} does not end in {suffix}; the output is always {suffix}.")
+    if not path.parent.is_dir():
+        raise UsageError(f"The folder {path.parent} does not exist; create it first.")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; choose another name.")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} is there already; choose another name or add --overwrite.")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file in one step.
+
+    Raises:
+        UsageError: the folder or disk refuses.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        reason = error.strerror or "no reason given"
+        raise UsageError(f"{path} cannot be written ({reason}); choose another place.") from error

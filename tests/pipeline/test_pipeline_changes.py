@@ -1,0 +1,77 @@
+"""What a changed prompt changes, and what is no correction."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earvid.errors import StoreError
+from earvid.pipeline.changes import find_changes, plan_fills
+from earvid.pipeline.origin import Origin
+from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
+
+HERE, THERE = (FramePrompt(box=(x, 1.0, x + 8, 9.0)) for x in (1.0, 20.0))
+
+
+def ear(object_id: int, frames: dict[int, FramePrompt]) -> ObjectPrompt:
+    return ObjectPrompt(id=object_id, name=f"ear-{object_id}", frames=frames)
+
+
+def changes(before: Prompt, after: Prompt, *earlier: str):
+    lineage = Origin({}, before).lineage(earlier)
+    return find_changes(Path("s.zarr"), lineage, after)
+
+
+@given(
+    kept=st.sets(st.integers(0, 59), min_size=1, max_size=4),
+    new=st.sets(st.integers(0, 59), min_size=1, max_size=4),
+    count=st.integers(60, 70),
+)
+def test_every_frame_between_the_neighbors_of_a_new_keyframe_is_tracked_once(kept, new, count):
+    new = new - kept or {next(t for t in range(60) if t not in kept)}
+    before = Prompt((ear(1, dict.fromkeys(kept, HERE)),))
+    after = Prompt((ear(1, dict.fromkeys(kept | new, HERE)),))
+    tracked = [t for fill in plan_fills(after, changes(before, after), count) for t in fill.frames]
+    expected = set()
+    for k in new:
+        left = max((t for t in kept if t < k), default=-1)
+        right = min((t for t in kept if t > k), default=count)
+        expected |= set(range(left + 1, right))
+    assert sorted(tracked) == sorted(expected)
+
+
+def test_one_ear_of_two_another_prompt_and_a_new_ear():
+    left, right = ear(1, {5: HERE, 20: HERE}), ear(2, {8: HERE})
+    moved = ear(1, {5: HERE, 20: THERE})
+    found = changes(Prompt((left, right)), Prompt((moved, right)))
+    assert found.keyframes == {1: (20,)} and found.corrected == {20} and found.added == {1: ()}
+    fills = plan_fills(Prompt((moved, right)), found, 30)
+    assert [f.frames for f in fills] == [range(20, 30), range(19, 5, -1)]
+    third = ear(3, {4: HERE, 9: THERE})
+    found = changes(Prompt((left, right)), Prompt((left, right, third)))
+    assert found.keyframes == {3: (4, 9)} and found.corrected == {9}
+    fills = plan_fills(Prompt((left, right, third)), found, 30)
+    assert [f.frames for f in fills] == [range(4, 9), range(3, -1, -1), range(9, 30)]
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        ((ear(1, {5: HERE, 20: HERE}),), "object 2 is missing"),
+        ((ear(1, {5: HERE, 21: HERE}), ear(2, {8: HERE})), "frame 20 of ear-1 is missing"),
+        ((ear(1, {5: HERE, 20: HERE}), ear(2, {8: THERE})), "those of ear-2 differ"),
+    ],
+)
+def test_another_prompt_is_no_correction(after, words):
+    before = Prompt((ear(1, {5: HERE, 20: HERE}), ear(2, {8: HERE})))
+    with pytest.raises(StoreError, match=f"s.zarr was made from another prompt.*{words}.*overwr"):
+        changes(before, Prompt(after))
+
+
+def test_a_prompt_from_before_a_correction_does_not_undo_it():
+    first = Prompt((ear(1, {5: HERE}),))
+    second = Prompt((ear(1, {5: HERE, 9: HERE}),))
+    third = Prompt((ear(1, {5: HERE, 9: THERE}),))
+    with pytest.raises(StoreError, match="was corrected since it had this prompt"):
+        changes(third, second, first.digest(), second.digest())
