@@ -60,12 +60,14 @@ class FoundEar:
             :attr:`Ear.confidence`.
         seen: frames on which it was seen, of those looked at.
         candidates: its keyframes, the best first.
+        beside: name of the other ear of the same head, where both were seen on one frame.
     """
 
     name: str
     confidence: float
     seen: int
     candidates: tuple[Candidate, ...]
+    beside: str = ""
 
     @property
     def best(self) -> Candidate:
@@ -127,7 +129,7 @@ def _found(ear: Ear) -> FoundEar:
         ),
         key=lambda c: (-c.quality, c.frame),
     )
-    return FoundEar(ear.name, ear.confidence, len(ear.sightings), tuple(candidates))
+    return FoundEar(ear.name, ear.confidence, len(ear.sightings), tuple(candidates), ear.beside)
 
 
 def quality(sighting: Sighting, all_of_ear: Sequence[Sighting]) -> float:

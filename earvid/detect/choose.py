@@ -15,7 +15,10 @@ from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.video import Clip
 
 SURE = 0.5
-"""Confidence from which an ear is tracked unasked; see the model card for how it was measured."""
+"""Confidence from which an ear is tracked unasked; checkpoints/EAR_DETECTOR_CARD.md says why."""
+
+SURE_BESIDE = 0.3
+"""The same for the second ear of a head: where one ear is, the other is likely to be its mirror."""
 
 MOST_EARS = 8  # a crowd would take memory and time that nobody asked for
 _TRIES = 3  # keyframes of an ear that are shown to the tracking model
@@ -99,7 +102,9 @@ def choose_prompt(
     """Make a prompt of the ears that are certain; see :func:`find_prompt`."""
     chosen: list[tuple[FoundEar, Candidate]] = []
     for ear in ears:
-        if ear.confidence >= SURE and len(chosen) < wanted.ears:
+        beside = ear.beside in {other.name for other, _ in chosen}
+        sure = ear.confidence >= (SURE_BESIDE if beside else SURE)
+        if sure and len(chosen) < wanted.ears:
             keyframe = _believable(clip, ear, verifier)
             if keyframe is not None:
                 chosen.append((ear, keyframe))

@@ -30,9 +30,9 @@ Side = Literal["left", "right"]
 _PEAKS = 60  # cells looked at per scale
 _OVERLAP = 0.45  # IoU from which two boxes are one ear
 _WITHIN = 0.75  # share of a box inside another from which it is a part of that ear
-_LARGER = 0.6  # share of a part's confidence that the whole ear needs
+_LARGER = 0.85  # share of a part's confidence that the whole ear needs
 _LONGEST = 230  # input pixels; larger ears are better seen at the next smaller size
-_LARGEST_UPSCALE = 2.5  # more would only enlarge blur
+_LARGEST_UPSCALE = 1.5  # more would only enlarge blur
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _letterbox(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def _distinct(rows: Tensor) -> Tensor:
     """One row per ear, most confident first: no repetitions, no parts of ears."""
     kept = rows[nms(rows[:, :4], rows[:, 4], _OVERLAP)]
-    fused = torch.stack([_fused(row, rows) for row in kept]) if len(kept) else kept
+    fused = [_fused(row, rows) for row in kept]
     whole = [row for row in fused if not any(_is_part(row, other) for other in fused)]
     return torch.stack(whole) if whole else kept[:0]
 

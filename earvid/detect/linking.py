@@ -29,6 +29,7 @@ class Ear:
         side_confidence: probability of that side.
         support: sightings that the confidence is the mean of.
         name: ``left``, ``right``, or of further people ``left_2``, ``right_2`` and so on.
+        beside: name of the other ear of the same head, where both were seen on one frame.
     """
 
     sightings: tuple[Sighting, ...]
@@ -36,6 +37,7 @@ class Ear:
     side_confidence: float
     support: int = _SUPPORT
     name: str = ""
+    beside: str = ""
 
     @property
     def confidence(self) -> float:
@@ -175,8 +177,16 @@ def _named(ears: Sequence[Ear]) -> tuple[Ear, ...]:
         person[ear.side] = replace(
             ear, name=ear.side if person is people[0] else f"{ear.side}_{_number(people, person)}"
         )
-    named = {id(e.sightings): e for person in people for e in person.values()}
+    named = {id(e.sightings): e for person in people for e in _paired(person)}
     return tuple(named[id(ear.sightings)] for ear in ears)
+
+
+def _paired(person: dict[str, Ear]) -> list[Ear]:
+    """The ears of one person, which know of one another if they were seen together."""
+    ears = list(person.values())
+    if len(ears) == 2 and _both(*ears):
+        return [replace(ears[0], beside=ears[1].name), replace(ears[1], beside=ears[0].name)]
+    return ears
 
 
 def _number(people: Sequence[dict[str, Ear]], person: dict[str, Ear]) -> int:

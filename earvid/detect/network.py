@@ -28,13 +28,14 @@ class DetectorConfig:
 
     Args:
         width: channels of the fused features.
-        sizes: longer sides to which a frame is scaled, pixels; every one is looked at.
+        sizes: longer sides to which a frame is scaled, pixels; every one is looked at that does
+            not enlarge the frame much.
         slope: confidence is ``sigmoid(slope * logit + offset)``, fitted on photos kept apart.
         offset: see ``slope``.
     """
 
     width: int = 96
-    sizes: tuple[int, ...] = (320, 640)
+    sizes: tuple[int, ...] = (320, 640, 1280)
     slope: float = 1.0
     offset: float = 0.0
 

@@ -130,8 +130,9 @@ def build_nano(
 def _sam21_settings() -> dict[str, Any]:
     """Settings of the SAM 2.1 configurations, with one mask per prompt instead of three.
 
-    An ear is no ambiguous object: a click on it means the ear, so that the three-way guess of SAM,
-    and the training it needs, would buy nothing.
+    An ear is no ambiguous object: a click on it means the ear, so that the three-way guess of SAM
+    would buy nothing there. The decoder computes the other three masks all the same; weights whose
+    notes say ``alternatives`` have learned them, for memory policies that choose among masks.
     """
     return {
         "sigmoid_scale_for_mem_enc": 20.0,

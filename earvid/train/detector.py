@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -24,10 +23,10 @@ from earvid.errors import EarvidError
 from earvid.models.nano import normalize
 from earvid.models.weights import save_weights
 from earvid.prefetch import Prefetch
+from earvid.train.detector_look import sample_sheet, truths
 from earvid.train.detector_loss import detector_loss, make_targets
 from earvid.train.detector_photos import Photo, drawn_photos
 from earvid.train.detector_scenes import Scene, SceneMaker, SceneSettings
-from earvid.train.geometry import ear_box
 from earvid.train.trunk_weights import trunk_weights
 
 
@@ -250,16 +249,16 @@ class DetectorTrainer:
         network = EarNetwork(self.config).to(memory_format=torch.channels_last)
         network.load_state_dict(self.average)
         raw = EarDetector(network)
-        return fit_confidence(raw, _truths(self.held_out)) if self.held_out else raw
+        return fit_confidence(raw, truths(self.held_out)) if self.held_out else raw
 
     def look(self) -> DetectionScores | None:
         """Score the averaged weights on the held-out photos, and draw what is found in scenes."""
         detector = self.detector()
         self._fitted = detector.config
-        _sample_sheet(detector, self.maker, self.run / "samples" / f"{self.step:06d}.png")
+        sample_sheet(detector, self.maker, self.run / "samples" / f"{self.step:06d}.png")
         if not self.held_out:
             return None
-        scores = score_detector(detector, _truths(self.held_out))
+        scores = score_detector(detector, truths(self.held_out))
         self._write_log({"kind": "validation", "step": self.step, **asdict(scores)})
         self._log(f"step {self.step}  held out: {scores.sentence()}")
         return scores
@@ -287,28 +286,3 @@ def _scene_maker(groups: Sequence[Sequence[Photo]], settings: DetectorSettings) 
     drawn = drawn_photos(settings.drawn)
     return SceneMaker([*real, drawn], [*shares, settings.drawn_share], settings.scene,
                       settings.seed)  # fmt: skip
-
-
-def _truths(
-    photos: Sequence[Photo],
-) -> list[tuple[np.ndarray, list[tuple[float, float, float, float]]]]:
-    return [(photo.image, [ear_box(ear) for ear in photo.ears]) for photo in photos]
-
-
-def _sample_sheet(detector: EarDetector, maker: SceneMaker, path: Path, count: int = 24) -> None:
-    tiles = []
-    for index in range(count):
-        scene = maker.scene(-1 - index & 0x7FFFFFFF)
-        image = scene.image.copy()
-        for x0, y0, x1, y1 in scene.boxes.round().astype(int).tolist():
-            cv2.rectangle(image, (x0, y0), (x1, y1), (255, 255, 255), 1)
-        for found in detector.detect(scene.image, min_confidence=0.3):
-            x0, y0, x1, y1 = (round(v) for v in found.box)
-            color = (0, 255, 0) if found.side == "right" else (255, 0, 0)
-            cv2.rectangle(image, (x0, y0), (x1, y1), color, 1)
-            text = f"{found.confidence:.2f}"
-            cv2.putText(image, text, (x0, y0 + 8), cv2.FONT_HERSHEY_PLAIN, 0.7, color)
-        tiles.append(image)
-    rows = [np.hstack(tiles[i : i + 6]) for i in range(0, count, 6)]
-    path.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
