@@ -18,6 +18,7 @@ from earvid.train.stills import Still
 from earvid.video import Frame
 
 Bools = NDArray[np.bool_]
+DEFAULT_POLICY = "fifo"
 UNKNOWN_LENGTH = 1000  # SAM 2 scales time codes by the clip's length up to 16; photos have none
 
 
@@ -115,27 +116,34 @@ def _segment(model: SAM2Base, image: NDArray[np.uint8], box: Box) -> tuple[Bools
     return painted, result.objects[1].score
 
 
-def judge_clips(model: SAM2Base, clips: Sequence[TrainingClip], *, middle: bool = False) -> Judged:
+def judge_clips(
+    model: SAM2Base,
+    clips: Sequence[TrainingClip],
+    *,
+    middle: bool = False,
+    policy: str = DEFAULT_POLICY,
+) -> Judged:
     """Track clips from a box on one frame and judge all others.
 
     Args:
         model: the model.
         clips: with the ear in view on their first frame.
         middle: prompt the frame in the middle, if the ear is in view there, and track both ways.
+        policy: of the memory bank.
     """
-    parts = [_judge(clip, *_tracked(model, clip, middle)) for clip in clips]
+    parts = [_judge(clip, *_tracked(model, clip, middle, policy)) for clip in clips]
     return Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _tracked(
-    model: SAM2Base, clip: TrainingClip, middle: bool
+    model: SAM2Base, clip: TrainingClip, middle: bool, policy: str
 ) -> tuple[dict[int, FrameResult], int]:
     length, height, width = clip.masks.shape
     half = length // 2
     keyframe = half if middle and clip.present[half] else 0
     box = mask_box(clip.masks[keyframe])
     assert box is not None
-    session = Session(model, _prompt(box, keyframe), width, height, length)
+    session = Session(model, _prompt(box, keyframe), width, height, length, policy=policy)
     frames = [Frame(t, float(t), image) for t, image in enumerate(clip.images)]
     results = {t: session.step(frames[t]) for t in range(keyframe, length)}
     back = session.backward()

@@ -172,7 +172,10 @@ def follow(
     center, side = _frame_box(box, settings)
     if score < settings.trusted_score:
         return RoiState(center, state.ear_side, state.ear_side)
-    if state.searching:  # found again: its size is news, not jitter
+    if state.searching:
+        # Found again: that it is larger is news; that it is smaller may be because only a part of
+        # it has come out yet, and shows in the next frames if it is true.
+        side = max(side, state.ear_side)
         return RoiState(center, side, side)
     keep = settings.smoothing
     side = float(np.exp(keep * np.log(state.ear_side) + (1 - keep) * np.log(side)))
