@@ -6,15 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from earvid.evaluate.metrics import iou, sequence_scores
+from earvid.evaluate.accuracy import judge_clips, judge_photos
+from earvid.evaluate.metrics import iou
+from earvid.evaluate.scenes import make_scenes
 from earvid.models import load_model
 from earvid.pipeline import track
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.store import Store
-from earvid.tracker import Session, label_frame
-from earvid.train import ClipMaker, ClipSettings, find_stills, load_still, split
-from earvid.train.motion import MotionRanges
-from earvid.video import Frame
+from earvid.train import find_stills, load_still, select, split
 
 # The close-up subjects that the embedded weights have not seen; see checkpoints/MODEL_CARD.md.
 HELD_OUT = ["closeup/bs00[18]*", "closeup/bs017*", "closeup/bs027*", "closeup/bs036*"]
@@ -65,37 +64,30 @@ def test_both_ears_of_a_talking_head_are_followed_to_both_ends(tmp_path, model, 
     assert all(ear.absent == () for ear in report.ears)
 
 
-def test_close_ups_of_unseen_people_in_synthetic_motion(model, shared_data):
+@pytest.fixture(scope="module")
+def close_ups(shared_data):
     _, held = split(find_stills([shared_data / "closeup"]), HELD_OUT)
-    motion = MotionRanges(zoom=(2.0, 4.5), shift=0.25, roll=0.2, yaw=0.25, rate=(0.02, 0.12))
-    settings = ClipSettings(
-        side=480, length=16, occluded=0, leaving=0, cut=0, motion=motion,
-        borders=(cv2.BORDER_REPLICATE,),
-    )  # fmt: skip
-    maker = ClipMaker([load_still(ref) for ref in held], settings, seed=9)
-    scores = [_track_clip(model, maker.clip(i)) for i in range(6)]
-    assert np.mean(scores) > 0.85, scores
+    return [load_still(ref) for ref in held]
 
 
-def _track_clip(model, clip) -> float:
-    """J&F of one clip, prompted by a box in the middle."""
-    count, middle = len(clip.images), len(clip.images) // 2
-    ear = ObjectPrompt(
-        id=1, name="ear", frames={middle: FramePrompt(box=box_of(clip.masks[middle]))}
-    )
-    session = Session(model.model, Prompt((ear,)), 480, 480, count)
+def test_close_ups_of_unseen_people_in_synthetic_motion(model, close_ups):
+    judged = judge_clips(model.model, make_scenes(close_ups, "clean", 4), middle=True)
+    assert judged.j_and_f() > 0.85 and judged.missed == 0
 
-    def masks(session, order):
-        return {
-            t: label_frame(
-                session.step(Frame(index=t, time=0.0, image=clip.images[t])).objects.values(),
-                480,
-                480,
-            ).labels
-            > 0
-            for t in order
-        }
 
-    found = masks(session, range(middle, count))
-    found |= masks(session.backward(), range(middle - 1, -1, -1))
-    return sequence_scores([found[t] for t in range(count)], list(clip.masks)).j_and_f
+def test_an_ear_that_was_covered_is_found_again(model, close_ups):
+    judged = judge_clips(model.model, make_scenes(close_ups, "occluded", 5))
+    assert judged.back.any() and judged.j_and_f(judged.back) > 0.75
+
+
+def test_an_ear_that_is_away_is_not_painted(model, close_ups):
+    judged = judge_clips(model.model, make_scenes(close_ups, "away", 5))
+    assert judged.painted_anyway <= 0.05 and judged.j_and_f(judged.back) > 0.8
+
+
+def test_boxes_on_photos_of_unseen_people(model, shared_data, close_ups):
+    refs = select(find_stills([shared_data / "awe"]), ["awe/07[0-4]0"])
+    photos = judge_photos(model.model, [load_still(ref) for ref in refs])
+    assert np.mean([p.iou for p in photos]) > 0.83
+    near = judge_photos(model.model, close_ups[:5])
+    assert np.mean([p.iou for p in near]) > 0.9
