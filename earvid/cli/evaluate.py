@@ -61,6 +61,8 @@ def evaluate_one(
     close-ups: clean (smooth motion), occluded (something passes over the ear) and away (the ear is
     gone for a third of the clip).
     """
+    from earvid.errors import EarvidError
+
     hush_opencv()
     if output is not None and clips:
         _need_matplotlib()
@@ -70,6 +72,8 @@ def evaluate_one(
 
     refs = select(find_stills(data), only) if only else find_stills(data)
     stills = [s for s in map(load_still, refs) if s is not None]
+    if not stills:
+        raise EarvidError("No mask of these photos holds an ear of at least 60 pixels.")
     loaded = load_model(name, checkpoint=checkpoint)
     report = evaluate_model(loaded.model, stills, clips=clips, progress=say)
     about = {"model": loaded.name, "weights_sha256": loaded.sha256, **report.to_dict()}
@@ -107,5 +111,8 @@ def _lines(about: dict[str, Any]) -> list[str]:
         ]
         lines.append(f"{kind} clips, {s['frames']} frames: " + ", ".join(said))
     for title, s in about["calibration"].items() if about["clips"] else ():
-        lines.append(f"calibration error of {title}: {s['expected_calibration_error']:.3f}")
+        error = s["expected_calibration_error"]
+        lines.append(
+            f"calibration error of {title}: " + ("none seen" if error is None else f"{error:.3f}")
+        )
     return lines

@@ -24,7 +24,8 @@ from earvid.cli.options import FILE, as_path, lengths, positive, refuse_given
     "--hold-out",
     multiple=True,
     metavar="PATTERN",
-    help="Photos kept for validation, such as 'closeup/bs03*'; can be given again.",
+    help="Photos kept for validation, such as 'closeup/bs03*'; can be given again. The weights "
+    "that ship, from which a run starts by default, have learned from what their card names.",
 )
 @click.option(
     "--minutes",
@@ -155,8 +156,10 @@ def command(
     which 'earvid track --checkpoint' reads. Stopped and called again, the run goes on.
     """
     hush_opencv()
+    from earvid.errors import UsageError
     from earvid.models import DEFAULT_MODEL, NanoConfig, weights_file
     from earvid.train import ClipSettings, Trainer, TrainSettings, find_stills, select, split
+    from earvid.train.loop import load_judges
 
     config = NanoConfig(trunk=trunk, image_size=image_size)
     if start_weights is not None:
@@ -165,9 +168,16 @@ def command(
         if config == NanoConfig():
             start_weights = weights_file(DEFAULT_MODEL)
         else:
+            refuse_given(ctx, "without weights to start from", "frozen_stages")
             frozen_stages = 0  # frozen stages must have learned something
     refs, held = split(find_stills(data), hold_out)
+    if calibrate_on and not hold_out:
+        raise UsageError("--calibrate-on chooses among the photos of --hold-out; give both.")
     judges = select(held, calibrate_on)
+    if judges:
+        load_judges(judges)  # fails now rather than after hours
+    if judges and len(judges) == len(held):
+        raise UsageError("--calibrate-on names all photos held out; leave some to validate on.")
     settings = TrainSettings(
         minutes=minutes,
         learning_rate=learning_rate,

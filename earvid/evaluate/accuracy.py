@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sam2.modeling.sam2_base import SAM2Base
 
+from earvid.errors import EarvidError
 from earvid.evaluate.metrics import boundary_f, iou
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.tracker import FrameResult, Session, label_frame
@@ -130,7 +131,12 @@ def judge_clips(
         clips: with the ear in view on their first frame.
         middle: prompt the frame in the middle, if the ear is in view there, and track both ways.
         policy: of the memory bank.
+
+    Raises:
+        EarvidError: there are no clips.
     """
+    if not clips:
+        raise EarvidError("None of the clips shows its whole ear at first, so none can be judged.")
     parts = [_judge(clip, *_tracked(model, clip, middle, policy)) for clip in clips]
     return Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 

@@ -79,7 +79,9 @@ def coco_photos(
         large = tuple(ear for ear in ears[entry["id"]] if _area(ear) >= MIN_EAR_AREA)
         if large:
             file = _find(entry, path, images)
-            name = f"{path.stem}/{file.stem}"
+            # With one folder per person, "anna/001.jpg" is "anna-001": the folder is the subject.
+            inner = "-".join(Path(entry["file_name"]).with_suffix("").parts)
+            name = f"{path.stem}/{inner}"
             mark = f"{digest}-{entry['id']}-{file.stat().st_size}"
             photos.append(CocoPhoto(name, subject_of(name, pattern), mark, file, large))
     return photos

@@ -182,7 +182,9 @@ def _film(
     visible = np.minimum(1.0, pixels / np.maximum(_whole_areas(masks, matrices), 1))
     present = (visible >= MIN_VISIBLE) & (pixels >= MIN_PIXELS)
     if rng is not None:
-        cut = film(cut, sample_look(rng, len(cut)), rng)
+        # What a small ear shows must not be taken from it as from a large one.
+        largest = float(np.sqrt(max(_whole_areas(masks, matrices).max(), 1.0)))
+        cut = film(cut, sample_look(rng, len(cut), largest), rng)
     return TrainingClip(
         images=np.stack(cut),
         masks=truth & present[:, None, None],

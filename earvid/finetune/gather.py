@@ -131,8 +131,9 @@ def split_data(sources: Sources, settings: FinetuneSettings) -> Split:
     train, held = found.parted(held_subjects(found.named, settings))
     replay = gather(sources.replay, sources, settings) if sources.replay else Collection()
     kept: frozenset[str] = frozenset()
-    if len(replay.subjects) > 1:
-        kept = share_of(replay.subjects, settings.validation or 0.2, settings.seed)
+    strangers = tuple(s for s in replay.subjects if s not in set(train.subjects))
+    if len(strangers) > 1 and settings.validation:
+        kept = share_of(strangers, settings.validation, settings.seed)
     # A person in both must not be learned from in one and held out in the other.
     rest, replay_held = replay.parted(kept | set(held.subjects))
     return Split(train, held, rest, replay_held)

@@ -258,7 +258,11 @@ class Finetuner:
             draw_sheet(folder / f"{self.progress.step:06d}.png", folder / "before.npz", found)
 
     def _keep_best(self) -> None:
-        notes = {"finetuned": self.settings.recipe, "steps": self.progress.step}
+        notes = {
+            **self.start.notes,
+            "finetuned": self.settings.recipe,
+            "steps": self.progress.step,
+        }
         weights = self._engine.model.state_dict()
         self.start.save(self.run / self.start.file_name, weights, notes)
 

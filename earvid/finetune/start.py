@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ class Start:
         source: the file of its weights.
         sha256: of that file.
         nano: the architecture of a nano model, None for SAM 2.1.
+        notes: what the file says of its training.
     """
 
     model: SAM2Base
     source: Path
     sha256: str
     nano: NanoConfig | None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def file_name(self) -> str:
@@ -75,7 +77,7 @@ def load_start(settings: FinetuneSettings, checkpoint: Path | None) -> Start:
     else:
         model = build_sam21(spec.config, _size(settings) or spec.image_size)
     load_into(model, weights, str(path))
-    return Start(model, path, file_sha256(path), nano)
+    return Start(model, path, file_sha256(path), nano, about.get("notes", {}))
 
 
 def _size(settings: FinetuneSettings) -> int | None:

@@ -44,8 +44,8 @@ def subject_of(name: str, pattern: str | None = None) -> str:
 
 
 def clip_subject(name: str, pattern: str | None = None) -> str:
-    """Find the subject in the name ``folder/stem`` of a clip: the stem, if there is no pattern."""
-    return name.rsplit("/", 1)[-1] if pattern is None else subject_of(name, pattern)
+    """Find the subject in the name ``folder/stem`` of a clip, by the same rule as of a photo."""
+    return subject_of(name, pattern)
 
 
 def held_subjects(named: Sequence[tuple[str, str]], settings: FinetuneSettings) -> frozenset[str]:

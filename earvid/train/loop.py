@@ -18,14 +18,14 @@ from torch import nn
 
 from earvid.errors import EarvidError
 from earvid.models.nano import NanoConfig, build_nano, trunk_of
-from earvid.models.weights import load_into, read_weights, save_weights
+from earvid.models.weights import file_sha256, load_into, read_weights, save_weights
 from earvid.prefetch import Prefetch
 from earvid.train.calibrate import Calibration, calibrate
 from earvid.train.clips import ClipMaker, ClipSettings, TrainingClip
 from earvid.train.losses import LossWeights
 from earvid.train.rendered import EarMesh
 from earvid.train.step import collate, run_clips
-from earvid.train.stills import StillRef, load_still
+from earvid.train.stills import Still, StillRef, load_still
 from earvid.train.trunk_weights import load_trunk_weights
 from earvid.train.validate import ValidationReport, sample_sheet, validate
 
@@ -107,6 +107,12 @@ class Trainer:
             raise EarvidError("No mask of the training photos holds an ear of at least 60 pixels.")
         self.seasoned = start_weights is not None
         self.model = self._new_model(trunk_weights, start_weights)
+        # What decides which photos the weights have learned from; a resumed run must not differ.
+        self.data = {
+            "train": sorted(ref.name for ref in train),
+            "held_out": sorted(ref.name for ref in held_out),
+            "start": None if start_weights is None else file_sha256(start_weights),
+        }
         self.optimizer = self._new_optimizer()
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.step, self.elapsed = 0, 0.0
@@ -264,6 +270,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "elapsed": self.elapsed,
+            "data": self.data,
         }
         temporary = self.run / "last.pt.partial"
         torch.save(state, temporary)
@@ -281,6 +288,11 @@ class Trainer:
             raise EarvidError(
                 f"{self.run} holds a run of another architecture; choose a new folder."
             )
+        if state.get("data", self.data) != self.data:
+            raise EarvidError(
+                f"{self.run} was begun with other photos, held-out ones, or start; go on with the "
+                "same, or choose a new folder."
+            )
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
         try:
@@ -297,7 +309,9 @@ class Trainer:
         if not self.held_stills:
             return None
         model = self._averaged_model()
-        maker = ClipMaker(self.held_stills, replace(self.settings.clip, length=8), seed=77)
+        maker = ClipMaker(
+            self.held_stills, replace(self.settings.clip, length=8, shapes=0.0), seed=77
+        )
         report = validate(model, maker, count=24)
         (self.run / "samples").mkdir(exist_ok=True)
         sample_sheet(model, maker, self.run / "samples" / f"{self.step:06d}.png")
@@ -308,8 +322,8 @@ class Trainer:
     def calibrate(self, refs: Sequence[StillRef]) -> Calibration:
         """Calibrate the weights file's confidences on photos that the run did not learn from."""
         model = self._averaged_model()
-        stills = [s for s in map(load_still, refs) if s is not None]
-        maker = ClipMaker(stills, replace(self.settings.clip, length=8), seed=78)
+        stills = load_judges(refs)
+        maker = ClipMaker(stills, replace(self.settings.clip, length=8, shapes=0.0), seed=78)
         done = calibrate(model, maker)
         notes = {**self._notes(), "calibration": asdict(done)}
         save_weights(
@@ -351,3 +365,15 @@ class Trainer:
     def _write_log(self, entry: dict[str, Any]) -> None:
         with (self.run / "log.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
+
+
+def load_judges(refs: Sequence[StillRef]) -> list[Still]:
+    """Decode photos to calibrate on.
+
+    Raises:
+        EarvidError: none of them shows an ear.
+    """
+    stills = [s for s in map(load_still, refs) if s is not None]
+    if not stills:
+        raise EarvidError("No mask of the photos to calibrate on holds an ear.")
+    return stills

@@ -62,7 +62,7 @@ def _read_obj(path: Path) -> tuple[Float, Float, NDArray[np.int64], NDArray[np.i
         if kind in rows:
             rows[kind].append(values)
     faces = np.array([[[int(x) for x in c.split("/")[:2]] for c in f] for f in rows["f"]]) - 1
-    if faces.ndim != 3 or faces.shape[1:] != (3, 2):
+    if faces.ndim != 3 or faces.shape[1:] != (3, 2) or faces.min() < 0:
         raise ValueError("not all faces are textured triangles")
     vertices = np.array([v[:3] for v in rows["v"]], float)
     return vertices, np.array([v[:2] for v in rows["vt"]], float), faces[..., 0], faces[..., 1]

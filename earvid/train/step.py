@@ -188,8 +188,25 @@ def _track(
             overrule.roll = _mistake(mistakes) if t != batch.keyframe else (0, 0)
             decoded.clear()
             out = _track_frame(model, encoded, t, batch, bank)
-            bank["cond_frame_outputs" if t == batch.keyframe else "non_cond_frame_outputs"][t] = out
-            yield t, decoded[-1]
+            prompted = t == batch.keyframe
+            bank["cond_frame_outputs" if prompted else "non_cond_frame_outputs"][t] = out
+            points = batch.points if prompted else None
+            yield t, _in_use_first(decoded[-1], model._use_multimask(prompted, points))
+
+
+def _in_use_first(raw: _Decoded, several: bool) -> _Decoded:
+    """Put the mask first that tracking uses: mask 0, or the best of the others by predicted IoU.
+
+    SAM 2.1 predicts three masks on tracked frames and keeps the one it believes in; earvid-nano
+    predicts one.
+    """
+    if not several:
+        return raw
+    best = raw.iou[:, 1:].argmax(1) + 1
+    order = torch.arange(raw.iou.shape[1], device=best.device).repeat(len(best), 1)
+    order = torch.stack([row.roll(-int(k)) for row, k in zip(order, best, strict=True)])
+    rows = torch.arange(len(best), device=best.device)[:, None]
+    return _Decoded(raw.masks[rows, order], raw.iou[rows, order], raw.presence)
 
 
 def _mistake(rng: np.random.Generator | None) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -67,6 +68,9 @@ def find_stills(folders: Iterable[Path]) -> list[StillRef]:
             for p in sorted(images.iterdir())
             if p.suffix.lower() in IMAGE_SUFFIXES and p.stem in mask_of
         ]
+    twice = [name for name, n in Counter(r.name for r in refs).items() if n > 1]
+    if twice:
+        raise EarvidError(f"Two photos are called {twice[0]!r}; give the folders different names.")
     if not refs:
         raise EarvidError("No photo in the training folders has a mask of the same name.")
     return refs
