@@ -10,7 +10,7 @@ from earvid.models import NanoConfig, build_nano, load_model
 from earvid.models.weights import read_weights
 from earvid.train import ClipMaker, ClipSettings, Trainer, TrainSettings, find_stills, split
 from earvid.train.losses import LossWeights, frame_loss
-from earvid.train.step import collate, predict_clips, run_clips
+from earvid.train.step import _Decoded, _in_use_first, collate, predict_clips, run_clips
 from earvid.train.trunk_weights import load_trunk_weights
 
 CONFIG = NanoConfig(image_size=64)
@@ -131,3 +131,16 @@ def test_trunk_weights_must_be_those_of_the_trunk(tmp_path):
     path.write_text("none")
     with pytest.raises(ModelError, match="cannot be read"):
         load_trunk_weights(build_nano(CONFIG), path)
+
+
+def test_the_mask_that_tracking_uses_comes_first():
+    raw = _Decoded(
+        masks=torch.arange(8.0).view(2, 4, 1, 1),
+        iou=torch.tensor([[0.9, 0.1, 0.8, 0.2], [0.9, 0.7, 0.1, 0.2]]),
+        presence=torch.zeros(2, 1),
+    )
+    assert _in_use_first(raw, several=False) is raw
+    used = _in_use_first(raw, several=True)  # as SAM 2.1: the best of masks 1 to 3
+    assert used.masks[:, 0].flatten().tolist() == [2, 5]
+    assert used.iou[:, 0].tolist() == pytest.approx([0.8, 0.7])
+    assert sorted(used.masks[0].flatten().tolist()) == [0, 1, 2, 3]  # none is lost
