@@ -27,6 +27,7 @@ from earvid.train.detector_look import sample_sheet, truths
 from earvid.train.detector_loss import detector_loss, make_targets
 from earvid.train.detector_photos import Photo, drawn_photos
 from earvid.train.detector_scenes import Scene, SceneMaker, SceneSettings
+from earvid.train.optimizer import adamw
 from earvid.train.trunk_weights import trunk_weights
 
 
@@ -194,20 +195,12 @@ class DetectorTrainer:
 
     def _new_optimizer(self) -> torch.optim.AdamW:
         s = self.settings
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, p in self.network.named_parameters():
-            if p.requires_grad:
-                groups.setdefault((name.startswith("trunk."), p.ndim > 1), []).append(p)
-        return torch.optim.AdamW(
-            [
-                {
-                    "params": params,
-                    "peak": s.learning_rate * (s.trunk_factor if in_trunk else 1.0),
-                    "weight_decay": s.weight_decay if decays else 0.0,
-                }
-                for (in_trunk, decays), params in groups.items()
-            ],
-            lr=s.learning_rate,
+        return adamw(
+            self.network,
+            rate=s.learning_rate,
+            trunk="trunk.",
+            trunk_factor=s.trunk_factor,
+            decay=s.weight_decay,
         )
 
     def save(self) -> None:

@@ -23,6 +23,7 @@ from earvid.prefetch import Prefetch
 from earvid.train.calibrate import Calibration, calibrate
 from earvid.train.clips import ClipMaker, ClipSettings, TrainingClip
 from earvid.train.losses import LossWeights
+from earvid.train.optimizer import adamw
 from earvid.train.rendered import EarMesh
 from earvid.train.step import collate, run_clips
 from earvid.train.stills import Still, StillRef, load_still
@@ -244,21 +245,12 @@ class Trainer:
 
     def _new_optimizer(self) -> torch.optim.AdamW:
         s = self.settings
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, p in self.model.named_parameters():
-            if p.requires_grad:
-                key = (name.startswith("image_encoder.trunk."), p.ndim > 1)
-                groups.setdefault(key, []).append(p)
-        return torch.optim.AdamW(
-            [
-                {
-                    "params": params,
-                    "peak": s.learning_rate * (s.trunk_factor if trunk else 1.0),
-                    "weight_decay": s.weight_decay if decays else 0.0,
-                }
-                for (trunk, decays), params in groups.items()
-            ],
-            lr=s.learning_rate,
+        return adamw(
+            self.model,
+            rate=s.learning_rate,
+            trunk="image_encoder.trunk.",
+            trunk_factor=s.trunk_factor,
+            decay=s.weight_decay,
         )
 
     def save(self) -> None:
