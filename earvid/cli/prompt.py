@@ -35,7 +35,8 @@ def command(
     and turned to the camera it is. Ends with 1 when there is no ear.
     """
     hush_opencv()
-    from earvid.detect import candidate_sheet, choose_prompt, find_ears, load_detector, write_png
+    from earvid.detect import candidate_sheet, choose_prompt, find_ears, load_detector
+    from earvid.render import write_png
     from earvid.render._output import checked_output
     from earvid.video import Clip
 

@@ -13,7 +13,7 @@ from earvid.detect.detector import Detection, EarDetector, load_detector
 from earvid.detect.evaluate import DetectionScores, score_detector
 from earvid.detect.network import DetectorConfig, EarNetwork
 from earvid.detect.recall import recall_prompt
-from earvid.detect.sheet import candidate_sheet, write_png
+from earvid.detect.sheet import candidate_sheet
 from earvid.detect.verify import TrackerVerifier
 
 __all__ = [
@@ -36,5 +36,4 @@ __all__ = [
     "load_detector",
     "recall_prompt",
     "score_detector",
-    "write_png",
 ]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from earvid.detect.candidates import Candidate
-from earvid.errors import UsageError
 from earvid.store import PALETTE
 from earvid.video import Clip
 
@@ -47,23 +44,6 @@ def candidate_sheet(clip: Clip, candidates: Sequence[Candidate]) -> Image:
         y, x = _GAP + row * (height + _GAP), _GAP + column * (width + _GAP)
         sheet[y : y + height, x : x + width] = tile
     return sheet
-
-
-def write_png(path: Path, image: Image) -> None:
-    """Write a picture so that it is whole or not there at all.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(data.tobytes())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        reason = error.strerror or "no reason given"
-        raise UsageError(f"{path} cannot be written ({reason}); choose another place.") from error
 
 
 def _tile(clip: Clip, candidate: Candidate, color: tuple[int, int, int]) -> Image:

@@ -106,7 +106,7 @@ class _Away(ClipMaker):
         gone = range(len(images) // 3, 2 * len(images) // 3)
         way = ("leave", "hide", "cut")[int(rng.integers(3))]
         direction = float(rng.uniform(0, 2 * np.pi))
-        other = self._other(rng, zoom)
+        other = self._other(rng, still, zoom)
         for t in gone:
             if way == "leave":
                 images[t] = _shifted(images[t], masks[t], direction)
@@ -116,12 +116,13 @@ class _Away(ClipMaker):
                 images[t] = other
             masks[t] = np.zeros_like(masks[t])
 
-    def _other(self, rng: np.random.Generator, zoom: float) -> Image:
+    def _other(self, rng: np.random.Generator, still: Still, zoom: float) -> Image:
         patch = self.patch(rng)
-        if rng.random() < 0.5:
+        another = self.draw_another(rng, still)
+        if another is None or rng.random() < 0.5:
             return patch
         s = self.settings
-        ear = sample_distractor(rng, self.draw(rng), 1, s.side, s.motion, zoom)
+        ear = sample_distractor(rng, another, 1, s.side, s.motion, zoom)
         return lay_over(patch, np.zeros((s.side, s.side), np.uint8), ear, 0)[0]
 
 

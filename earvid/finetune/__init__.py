@@ -6,7 +6,7 @@ from earvid.finetune.loop import Finetuner, finetune
 from earvid.finetune.report import FinetuneReport
 from earvid.finetune.settings import PRECISIONS, RECIPES, FinetuneSettings
 from earvid.finetune.start import Start, load_start
-from earvid.finetune.subjects import subject_of
+from earvid.train.subjects import subject_of
 
 __all__ = [
     "PRECISIONS",

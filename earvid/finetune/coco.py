@@ -20,8 +20,8 @@ from earvid.errors import EarvidError, UsageError
 from earvid.finetune.extra import need
 from earvid.finetune.folders import image_size
 from earvid.finetune.photos import Photo
-from earvid.finetune.subjects import subject_of
 from earvid.train.stills import MIN_EAR_AREA, Still
+from earvid.train.subjects import subject_of
 
 SLACK = 2.0  # pixels; annotation tools let a polygon run along and just beyond the border
 

@@ -11,8 +11,8 @@ from PIL import Image as Pillow
 
 from earvid.errors import EarvidError
 from earvid.finetune.photos import Photo
-from earvid.finetune.subjects import subject_of
 from earvid.train.stills import MIN_EAR_AREA, Still, StillRef, find_stills, load_still
+from earvid.train.subjects import subject_of
 
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lay the picture on its side
 

@@ -2,6 +2,7 @@
 
 from earvid.render._frame import render_frame
 from earvid.render._marks import EarMarks, FrameMarks, marks_at
+from earvid.render._png import write_png
 from earvid.render._sheet import contact_sheet
 from earvid.render._style import Style
 from earvid.render._video import render_store
@@ -14,4 +15,5 @@ __all__ = [
     "marks_at",
     "render_frame",
     "render_store",
+    "write_png",
 ]

@@ -15,6 +15,7 @@ from earvid.render._draw import Image
 from earvid.render._frame import render_frame
 from earvid.render._marks import MarksReader, StoreLike
 from earvid.render._output import checked_output
+from earvid.render._png import write_png
 from earvid.render._style import DEFAULT_STYLE, Style
 from earvid.render._video import check_same_clip
 from earvid.video import Clip
@@ -59,7 +60,7 @@ def contact_sheet(
     check_same_clip(store, clip)
     reader = MarksReader(store)
     tiles = [_tile(clip, reader, int(index), style) for index in _spread(len(clip), count)]
-    _write_png(out, _grid(tiles))
+    write_png(out, _grid(tiles))
     return out
 
 
@@ -102,16 +103,3 @@ def _grid(tiles: Sequence[Image]) -> Image:
         y, x = GAP + row * (height + GAP), GAP + column * (width + GAP)
         sheet[y : y + height, x : x + width] = tile
     return sheet
-
-
-def _write_png(path: Path, image: Image) -> None:
-    """Write a picture so that it is whole or not there at all."""
-    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(data.tobytes())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        reason = error.strerror or "no reason given"
-        raise UsageError(f"{path} cannot be written ({reason}); choose another place.") from error

@@ -171,7 +171,7 @@ class ClipMaker:
         if rng.random() < s.occluded:
             self._occlude(rng, images, masks)
         if rng.random() < s.cut:
-            self._cut(rng, images, masks, zoom)
+            self._cut(rng, images, masks, still, zoom)
 
     def _subject(self, rng: np.random.Generator) -> Still:
         still = self.draw(rng)
@@ -182,6 +182,12 @@ class ClipMaker:
     def draw(self, rng: np.random.Generator) -> Still:
         """A random photo."""
         return self.stills[rng.choice(len(self.stills), p=self._weight)]
+
+    def draw_another(self, rng: np.random.Generator, still: Still) -> Still | None:
+        """A random photo of somebody else, or ``None`` when none was found."""
+        # The same person's ear in another photo would be the tracked ear come back.
+        drawn = (self.draw(rng) for _ in range(20))
+        return next((other for other in drawn if other.subject != still.subject), None)
 
     def _distract(
         self,
@@ -214,13 +220,19 @@ class ClipMaker:
                 images[t], masks[t] = paint(images[t], masks[t], occluder, t)
 
     def _cut(
-        self, rng: np.random.Generator, images: list[Image], masks: list[Image], zoom: float
+        self,
+        rng: np.random.Generator,
+        images: list[Image],
+        masks: list[Image],
+        still: Still,
+        zoom: float,
     ) -> None:
         """Replace a stretch of frames by another photo: without an ear, or with another's."""
         other = self.patch(rng)
-        if rng.random() < 0.5:
+        another = self.draw_another(rng, still)
+        if another is not None and rng.random() < 0.6:
             s = self.settings
-            ear = sample_distractor(rng, self.draw(rng), 1, s.side, s.motion, zoom)
+            ear = sample_distractor(rng, another, 1, s.side, s.motion, zoom)
             other = ear.images[0] if rng.random() < 0.7 else lay_over(other, masks[0], ear, 0)[0]
         for t in _stretch(rng, len(images)):
             images[t] = other

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earvid.errors import EarvidError
+from earvid.train.subjects import subject_of
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MIN_EAR_AREA = 60  # pixels; smaller specks in a mask are annotation noise
@@ -46,6 +47,11 @@ class Still:
     name: str
     image: NDArray[np.uint8]
     ears: tuple[NDArray[np.uint8], ...]
+
+    @property
+    def subject(self) -> str:
+        """Whose ears they are, by :func:`earvid.train.subjects.subject_of`."""
+        return subject_of(self.name)
 
 
 def find_stills(folders: Iterable[Path]) -> list[StillRef]:

@@ -1,7 +1,6 @@
 """Whole runs of a few steps."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -153,7 +152,6 @@ def test_a_killed_process_goes_on(tmp_path, photos, nano):
     child = subprocess.Popen(
         [sys.executable, "-c", code, photos, tmp_path / "run", nano],
         stdout=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
         text=True,
     )
     for line in child.stdout:
