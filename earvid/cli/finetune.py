@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from earvid.cli.messages import hush_opencv
-from earvid.cli.options import FILE, as_path, positive
+from earvid.cli.options import DATA, FILE, RUN, as_path, count, hold_out, positive, refuse_given
 from earvid.cli.words import to_json
 
+if TYPE_CHECKING:
+    from earvid.finetune import FinetuneSettings, Sources
+
 SHARE = click.FloatRange(0, 1, max_open=True)
-COUNT = click.IntRange(min=1)
 
 
 @click.command("finetune")
-@click.argument("data", nargs=-1, required=True, type=FILE, callback=as_path, metavar="DATA...")
-@click.option(
-    "--run",
-    type=FILE,
-    callback=as_path,
-    required=True,
-    metavar="FOLDER",
-    help="Folder of the run; a run that is in it goes on.",
-)
+@DATA
+@RUN
 @click.option(
     "--recipe",
     metavar="image|video",
@@ -46,11 +41,10 @@ COUNT = click.IntRange(min=1)
     metavar="FILE",
     help="Weights to start from, instead of those found by the model's name.",
 )
-@click.option(
+@count(
     "--image-size",
-    type=COUNT,
-    metavar="N",
-    help="Input side in training, for SAM 2.1 models on small machines; tracking keeps 1024.",
+    None,
+    "Input side in training, for SAM 2.1 models on small machines; tracking keeps 1024.",
 )
 @click.option(
     "--images", type=FILE, callback=as_path, metavar="FOLDER", help="Photos of the COCO files."
@@ -63,7 +57,7 @@ COUNT = click.IntRange(min=1)
     metavar="X",
     default=0.9,
     show_default=True,
-    help="Least score of frames to learn from, for stores without frames corrected by hand.",
+    help="Of stores: least score of masks that were not corrected by hand.",
 )
 @click.option(
     "--replay",
@@ -79,7 +73,7 @@ COUNT = click.IntRange(min=1)
     metavar="X",
     default=0.3,
     show_default=True,
-    help="Share of it in what is learned from.",
+    help="Share of the replay in what is learned from.",
 )
 @click.option(
     "--subject",
@@ -95,52 +89,21 @@ COUNT = click.IntRange(min=1)
     show_default=True,
     help="Share of the subjects held out for early stopping; 0 does without.",
 )
-@click.option(
-    "--hold-out",
-    multiple=True,
-    metavar="PATTERN",
-    help="Hold these out instead, such as 'phone/anna*', with all of their subjects.",
+@hold_out("Hold these out instead, such as 'phone/anna*', with all of their subjects.")
+@count(
+    "--patience", 5, "Validations without progress before the run ends; 0 never ends it.", least=0
 )
-@click.option(
-    "--patience",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=5,
-    show_default=True,
-    help="Validations without progress before the run ends; 0 never ends it.",
-)
-@click.option(
-    "--looks",
-    type=COUNT,
-    metavar="N",
-    default=20,
-    show_default=True,
-    help="Validations in the whole run.",
-)
+@count("--looks", 20, "Validations in the whole run.")
 @click.option(
     "--minutes",
     type=positive,
     metavar="N",
-    help="Time of the whole run; 60 if --steps is not given.",
+    help="Time of the whole run by the clock, with validations; 60 if --steps is not given.",
 )
-@click.option("--steps", type=COUNT, metavar="N", help="Steps of the whole run.")
-@click.option("--batch", type=COUNT, metavar="N", help="Clips (4) or frames (8) in a batch.")
-@click.option(
-    "--length",
-    type=click.IntRange(min=2),
-    metavar="N",
-    default=4,
-    show_default=True,
-    help="Frames per clip.",
-)
-@click.option(
-    "--accumulate",
-    type=COUNT,
-    metavar="N",
-    default=1,
-    show_default=True,
-    help="Batches per step.",
-)
+@count("--steps", None, "Steps of the whole run.")
+@count("--batch", None, "Clips (4) or frames (8) in a batch.")
+@count("--length", 4, "Frames per clip, in the video recipe.", least=2)
+@count("--accumulate", 1, "Batches per step.")
 @click.option(
     "--precision",
     type=click.Choice(("no", "bf16", "fp16")),
@@ -160,14 +123,7 @@ COUNT = click.IntRange(min=1)
     metavar="RATE",
     help="Peak for the image encoder; by default 0.6 of the other.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of everything random.",
-)
+@count("--seed", 0, "Of everything random.", least=0)
 @click.option(
     "--device",
     type=click.Choice(("auto", "cpu", "cuda", "mps")),
@@ -176,7 +132,10 @@ COUNT = click.IntRange(min=1)
     help="Where to compute.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     data: tuple[Path, ...],
     run: Path,
     checkpoint: Path | None,
@@ -188,7 +147,7 @@ def command(
 ) -> None:
     """Fine-tune a model on DATA, any mix of three kinds.
 
-    Stores (*.earvid.zarr): frames corrected by hand, or else well scored ones. Folders with
+    Stores (*.earvid.zarr): masks that were corrected by hand, and well scored ones. Folders with
     images/ and masks/. COCO files (*.json) beside their photos: one ear per annotation.
 
     Some subjects are held out; the run ends when they gain nothing any more. Its folder gets the
@@ -199,12 +158,34 @@ def command(
     hush_opencv()
     from earvid.finetune import FinetuneSettings, Sources, finetune
 
+    settings = FinetuneSettings(**values)
+    sources = Sources(data, replay, images, clips)
+    _refuse_idle(ctx, settings, sources)
     report = finetune(
-        Sources(data, replay, images, clips),
+        sources,
         run,
-        FinetuneSettings(**values),
+        settings,
         checkpoint=checkpoint,
         log=lambda line: click.echo(line, err=True),
     )
     if report.document:  # of several processes, one reports
         click.echo(to_json(report.document) if as_json else report.sentence())
+
+
+def _refuse_idle(ctx: click.Context, settings: FinetuneSettings, sources: Sources) -> None:
+    """Refuse options that would do nothing beside the others, or for this data."""
+    from earvid.finetune import kind_of
+
+    kinds = {kind_of(path) for path in (*sources.data, *sources.replay)}
+    if "store" not in kinds:
+        refuse_given(ctx, "without a store among the data", "clips", "min_score")
+    if "coco" not in kinds:
+        refuse_given(ctx, "without a COCO file among the data", "images", "category")
+    if not settings.is_video:
+        refuse_given(ctx, "in the image recipe, which learns from single frames", "length")
+    if not sources.replay:
+        refuse_given(ctx, "without --replay", "replay_share")
+        if settings.hold_out:
+            refuse_given(ctx, "beside --hold-out, which says who is held out", "validation")
+    if not settings.validation and not settings.hold_out:
+        refuse_given(ctx, "without validation", "patience", "looks")

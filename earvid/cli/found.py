@@ -16,6 +16,7 @@ from earvid.errors import EarvidError, PromptError
 from earvid.prompt import Prompt
 
 if TYPE_CHECKING:
+    from earvid.detect.choose import Verifier
     from earvid.models import LoadedModel
     from earvid.pipeline import TrackSettings
 
@@ -73,8 +74,8 @@ def find(
     model: Callable[[], LoadedModel],
     *,
     overwrite: bool,
-) -> tuple[Prompt, dict[str, Any]]:
-    """Find the ears of a clip, or go on with what an earlier run found; say what was chosen.
+) -> tuple[Prompt, dict[str, Any] | None]:
+    """Find the ears of a clip, or go on with the prompt of its store; say what was chosen.
 
     Args:
         clip: the clip.
@@ -82,16 +83,15 @@ def find(
         search: what to look for.
         settings: how it will be tracked.
         model: gives the model that is to track, for a second look.
-        overwrite: look anew, whatever an earlier run found.
+        overwrite: look anew, whatever prompt there is.
 
     Returns:
-        The prompt, and a note for the provenance.
+        The prompt, and a note for the provenance unless the store's own prompt was given by hand.
 
     Raises:
         EarvidError: no ear is certain enough, or clip, weights or file are unusable.
     """
-    from earvid.detect import TrackerVerifier, Wanted, find_prompt, load_detector, recall_prompt
-    from earvid.tracker import RoiSettings
+    from earvid.detect import Wanted, find_prompt, load_detector, recall_prompt
     from earvid.video import Clip
 
     detector = load_detector()
@@ -99,17 +99,33 @@ def find(
     with Clip.open(clip, reader=settings.reader) as source:
         earlier = None if overwrite else recall_prompt(store, source, detector, wanted)
         if earlier is None:
-            verifier = TrackerVerifier(model(), RoiSettings() if settings.roi != "off" else None)
+            verifier = second_look(model(), settings)
             with progress_bar(f"{clip.name}: looking for ears") as progress:
                 chosen = find_prompt(
                     source, detector, verifier=verifier, wanted=wanted, progress=progress
                 )
             earlier = chosen.prompt, chosen.note
     prompt, note = earlier
-    _say_chosen(clip, prompt, note)
+    if note is None:
+        say(f"{clip.name}: taking the prompt that {store} has")
+    else:
+        _say_chosen(clip, prompt, note)
     if search.save is not None:
         keep(prompt, search.save, overwrite=overwrite)
     return prompt, note
+
+
+def second_look(model: LoadedModel, settings: TrackSettings) -> Verifier:
+    """What sees to it that an ear is prompted only where the model that is to track sees one, too.
+
+    Args:
+        model: the model that is to track.
+        settings: how it will.
+    """
+    from earvid.detect import TrackerVerifier
+    from earvid.tracker import RoiSettings
+
+    return TrackerVerifier(model, RoiSettings() if settings.roi != "off" else None)
 
 
 def _say_chosen(clip: Path, prompt: Prompt, note: dict[str, Any]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path()
 """For files and folders, so that a shell can complete their names; see :func:`as_path`."""
 
@@ -65,3 +68,65 @@ def refuse_given(ctx: click.Context, reason: str, *names: str) -> None:
     for param in ctx.command.params:
         if param.name in names and was_given(ctx, param.name):
             raise click.UsageError(f"{param.opts[-1]} does nothing {reason}.", ctx)
+
+
+DATA = click.argument(
+    "data", nargs=-1, required=True, type=FILE, callback=as_path, metavar="DATA..."
+)
+"""What is learned from."""
+
+RUN = click.option(
+    "--run",
+    type=FILE,
+    callback=as_path,
+    required=True,
+    metavar="FOLDER",
+    help="Folder of the run; a run that is in it goes on.",
+)
+"""Where a run is kept."""
+
+
+def hold_out(text: str) -> Callable[[F], F]:
+    """The option ``--hold-out``."""
+    return click.option("--hold-out", multiple=True, metavar="PATTERN", help=text)
+
+
+def minutes(default: float) -> Callable[[F], F]:
+    """The option ``--minutes`` of runs that have nothing but time to end them."""
+    return click.option(
+        "--minutes",
+        type=positive,
+        default=default,
+        show_default=True,
+        metavar="N",
+        help="Time of the whole run by the clock, over all sessions, with validations; what comes "
+        "before the first step and after the last is on top.",
+    )
+
+
+def trunk_weights(text: str) -> Callable[[F], F]:
+    """The option ``--trunk-weights``."""
+    return click.option("--trunk-weights", type=FILE, callback=as_path, metavar="FILE", help=text)
+
+
+def count(name: str, default: int | None, text: str, *, least: int = 1) -> Callable[[F], F]:
+    """An option that is a whole number.
+
+    Args:
+        name: such as ``--batch``.
+        default: None leaves it to the library.
+        text: what it is.
+        least: smaller ones are refused.
+    """
+    return click.option(
+        name,
+        type=click.IntRange(min=least),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        help=text,
+    )
+
+
+THREADS = count("--threads", 0, "CPU threads; 0 leaves them as they are.", least=0)
+"""How many cores a run takes."""

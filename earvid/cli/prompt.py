@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from earvid.cli.found import keep, save_option
+from earvid.cli.found import keep, save_option, second_look
 from earvid.cli.messages import hush_opencv, say
 from earvid.cli.options import FILE, as_path
 from earvid.cli.progress import progress_bar
@@ -32,10 +32,14 @@ def command(
     """Find the ears of a CLIP and list their best keyframes, without tracking.
 
     Confidence is the probability that the box holds an ear; quality also counts how sharp, large
-    and turned to the camera it is. Ends with 1 when there is no ear.
+    and turned to the camera it is. Ends with 1 when there is no ear. --save-prompt writes what
+    'earvid track' would take without a prompt: ears that are certain and that its default model
+    sees, too.
     """
     hush_opencv()
     from earvid.detect import candidate_sheet, choose_prompt, find_ears, load_detector
+    from earvid.models import DEFAULT_MODEL, load_model
+    from earvid.pipeline import TrackSettings
     from earvid.render import write_png
     from earvid.render._output import checked_output
     from earvid.video import Clip
@@ -52,7 +56,9 @@ def command(
             write_png(png, candidate_sheet(source, shown))
             say(f"The candidates are drawn in {png}.")
         if save_prompt is not None:
-            keep(choose_prompt(source, ears, detector).prompt, save_prompt, overwrite=overwrite)
+            verifier = second_look(load_model(DEFAULT_MODEL), TrackSettings())
+            chosen = choose_prompt(source, ears, detector, verifier=verifier)
+            keep(chosen.prompt, save_prompt, overwrite=overwrite)
     return 0 if ears else 1
 
 

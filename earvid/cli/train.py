@@ -7,41 +7,32 @@ from pathlib import Path
 import click
 
 from earvid.cli.messages import hush_opencv
-from earvid.cli.options import FILE, as_path, lengths, positive, refuse_given
+from earvid.cli.options import (
+    DATA,
+    FILE,
+    RUN,
+    THREADS,
+    as_path,
+    count,
+    hold_out,
+    lengths,
+    minutes,
+    positive,
+    refuse_given,
+    trunk_weights,
+)
+from earvid.errors import EarvidError, UsageError
 
 
 @click.command("train")
-@click.argument("data", nargs=-1, required=True, type=FILE, callback=as_path, metavar="DATA...")
-@click.option(
-    "--run",
-    type=FILE,
-    callback=as_path,
-    required=True,
-    metavar="FOLDER",
-    help="Folder of the run; a run that is in it goes on.",
+@DATA
+@RUN
+@hold_out(
+    "Photos kept for validation, such as 'closeup/bs03*'; can be given again. The weights that "
+    "ship, from which a run starts by default, have learned from what their card names."
 )
-@click.option(
-    "--hold-out",
-    multiple=True,
-    metavar="PATTERN",
-    help="Photos kept for validation, such as 'closeup/bs03*'; can be given again. The weights "
-    "that ship, from which a run starts by default, have learned from what their card names.",
-)
-@click.option(
-    "--minutes",
-    type=positive,
-    default=60.0,
-    show_default=True,
-    metavar="N",
-    help="Training time of the whole run.",
-)
-@click.option(
-    "--trunk-weights",
-    type=FILE,
-    callback=as_path,
-    metavar="FILE",
-    help="ImageNet weights of EfficientNet-Lite0 to start the trunk from.",
-)
+@minutes(60.0)
+@trunk_weights("ImageNet weights of EfficientNet-Lite0 to start the trunk from.")
 @click.option(
     "--start",
     "start_weights",
@@ -63,7 +54,8 @@ from earvid.cli.options import FILE, as_path, lengths, positive, refuse_given
     "--calibrate-on",
     multiple=True,
     metavar="PATTERN",
-    help="Of the photos held out, those by which confidences are calibrated at the end.",
+    help="Of the photos held out, those by which confidences are calibrated at the end; without "
+    "it a run that was calibrated and has ended stays so.",
 )
 @click.option(
     "--trunk",
@@ -72,14 +64,7 @@ from earvid.cli.options import FILE, as_path, lengths, positive, refuse_given
     metavar="NAME",
     help="timm network to build the image encoder on; others than the default start from noise.",
 )
-@click.option(
-    "--image-size",
-    type=click.IntRange(min=64),
-    default=256,
-    show_default=True,
-    metavar="N",
-    help="Side of the model's input, pixels; a multiple of 32.",
-)
+@count("--image-size", 256, "Side of the model's input, pixels; a multiple of 32.", least=64)
 @click.option(
     "--learning-rate",
     type=positive,
@@ -97,38 +82,10 @@ from earvid.cli.options import FILE, as_path, lengths, positive, refuse_given
     metavar="N,N,...",
     help="Frames per clip, from the beginning of the run to its end.",
 )
-@click.option(
-    "--frames-per-step",
-    type=click.IntRange(min=2),
-    metavar="N",
-    default=24,
-    show_default=True,
-    help="Frames in one batch.",
-)
-@click.option(
-    "--frozen-stages",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=2,
-    show_default=True,
-    help="Trunk stages that keep their initial weights.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of clips and prompts.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="CPU threads; 0 leaves them as they are.",
-)
+@count("--frames-per-step", 24, "Frames in one batch, at least those of one clip.", least=2)
+@count("--frozen-stages", 2, "Trunk stages that keep their initial weights.", least=0)
+@count("--seed", 0, "Of clips and prompts.", least=0)
+@THREADS
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -156,14 +113,18 @@ def command(
     which 'earvid track --checkpoint' reads. Stopped and called again, the run goes on.
     """
     hush_opencv()
-    from earvid.errors import UsageError
     from earvid.models import DEFAULT_MODEL, NanoConfig, weights_file
     from earvid.train import ClipSettings, Trainer, TrainSettings, find_stills, select, split
-    from earvid.train.loop import load_judges
+    from earvid.train.photo_files import photos_of
 
     config = NanoConfig(trunk=trunk, image_size=image_size)
     if start_weights is not None:
         refuse_given(ctx, "beside --start, which brings a trunk of its own", "trunk_weights")
+    if max(clip_lengths) > frames_per_step:
+        raise UsageError(
+            f"A clip of {max(clip_lengths)} frames (--lengths) is more than --frames-per-step "
+            f"{frames_per_step}; shorten the one or raise the other."
+        )
     if start_weights is None and trunk_weights is None:
         if config == NanoConfig():
             start_weights = weights_file(DEFAULT_MODEL)
@@ -174,10 +135,13 @@ def command(
     if calibrate_on and not hold_out:
         raise UsageError("--calibrate-on chooses among the photos of --hold-out; give both.")
     judges = select(held, calibrate_on)
+    named = {ref.name for ref in judges}
+    validated = [ref for ref in held if ref.name not in named]
     if judges:
-        load_judges(judges)  # fails now rather than after hours
-    if judges and len(judges) == len(held):
-        raise UsageError("--calibrate-on names all photos held out; leave some to validate on.")
+        if not photos_of(judges):  # fails now rather than after hours
+            raise EarvidError("No mask of the photos to calibrate on holds an ear.")
+        if not validated:
+            raise UsageError("--calibrate-on names all photos held out; leave some to validate on.")
     settings = TrainSettings(
         minutes=minutes,
         learning_rate=learning_rate,
@@ -193,13 +157,11 @@ def command(
         config,
         settings,
         refs,
-        [ref for ref in held if ref not in set(judges)],
+        validated,
         trunk_weights=trunk_weights,
         start_weights=start_weights,
         meshes=meshes,
         log=lambda line: click.echo(line, err=True),
     )
-    report = trainer.fit()
-    if judges:
-        trainer.calibrate(judges)
+    report = trainer.fit(judges)
     click.echo(f"{run / 'weights.safetensors'}" + (f": {report.sentence()}" if report else ""))

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from earvid.cli.messages import hush_opencv
-from earvid.cli.options import FILE, as_path, positive
+from earvid.cli.options import (
+    DATA,
+    FILE,
+    RUN,
+    THREADS,
+    as_path,
+    count,
+    hold_out,
+    minutes,
+    trunk_weights,
+)
+from earvid.errors import EarvidError
+
+if TYPE_CHECKING:
+    from earvid.train import StillRef
 
 
 @click.command("train-detector")
-@click.argument("data", nargs=-1, required=True, type=FILE, callback=as_path, metavar="DATA...")
-@click.option(
-    "--run",
-    type=FILE,
-    callback=as_path,
-    required=True,
-    metavar="FOLDER",
-    help="Folder of the run; a run that is in it goes on.",
-)
+@DATA
+@RUN
 @click.option(
     "--leave-out",
     multiple=True,
     metavar="PATTERN",
     help="Photos that are not used at all, such as 'awe/07*'; can be given again.",
 )
-@click.option(
-    "--hold-out",
-    multiple=True,
-    metavar="PATTERN",
-    help="Photos kept for validation and for fitting the confidence; can be given again.",
+@hold_out(
+    "Photos kept for validation and for fitting the confidence, which is no probability without "
+    "them; can be given again."
 )
 @click.option(
     "--sides",
@@ -45,45 +51,11 @@ from earvid.cli.options import FILE, as_path, positive
     metavar="PATTERN",
     help="Photos in which all faces look to image-right, such as 'closeup/*'.",
 )
-@click.option(
-    "--trunk-weights",
-    type=FILE,
-    callback=as_path,
-    metavar="FILE",
-    help="ImageNet weights of EfficientNet-Lite0 to start a new run from.",
-)
-@click.option(
-    "--minutes",
-    type=positive,
-    default=35.0,
-    show_default=True,
-    metavar="N",
-    help="Training time of the whole run.",
-)
-@click.option(
-    "--batch",
-    type=click.IntRange(min=1),
-    default=16,
-    show_default=True,
-    metavar="N",
-    help="Scenes in one step.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of the scenes.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="CPU threads; 0 leaves them as they are.",
-)
+@trunk_weights("ImageNet weights of EfficientNet-Lite0 to start a new run from.")
+@minutes(35.0)
+@count("--batch", 16, "Scenes in one step.")
+@count("--seed", 0, "Of the scenes.", least=0)
+@THREADS
 def command(
     data: tuple[Path, ...],
     run: Path,
@@ -104,23 +76,28 @@ def command(
     checkpoints, and weights.safetensors. Stopped and called again, the run goes on.
     """
     hush_opencv()
-    from earvid.train import find_stills, split
+    from earvid.train import find_stills, select, split
     from earvid.train.detector import DetectorSettings, DetectorTrainer
-    from earvid.train.detector_photos import SideBook, load_photos
+    from earvid.train.detector_photos import Photo, SideBook, load_photos
+    from earvid.train.photos import PhotoCache
 
     refs = split(find_stills(data), leave_out)[0]
-    refs, held = split(refs, hold_out)
+    select(refs, faces_right)  # refuses patterns that match nothing
     book = SideBook(sides, faces_right)
-    kinds = dict.fromkeys(ref.name.rsplit("/", 1)[0] for ref in refs)
-    groups = [
-        load_photos([r for r in refs if r.name.rsplit("/", 1)[0] == kind], book) for kind in kinds
-    ]
+    if sides is not None and not any(book.tells(ref.name) for ref in refs):
+        raise EarvidError(f"{sides} tells of none of the photos; name them folder/stem.")
+    refs, held = split(refs, hold_out)
+    cache: PhotoCache[Photo] = PhotoCache()
+    kinds: dict[str, list[StillRef]] = {}
+    for ref in refs:
+        kinds.setdefault(ref.name.rsplit("/", 1)[0], []).append(ref)
+    groups = [load_photos(kind, book, cache) for kind in kinds.values()]
     settings = DetectorSettings(minutes=minutes, batch=batch, seed=seed, threads=threads)
     trainer = DetectorTrainer(
         run,
         settings,
         groups,
-        load_photos(held, book),
+        load_photos(held, book, cache),
         trunk=trunk_weights,
         log=lambda line: click.echo(line, err=True),
     )

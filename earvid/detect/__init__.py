@@ -13,6 +13,7 @@ from earvid.detect.detector import Detection, EarDetector, load_detector
 from earvid.detect.evaluate import DetectionScores, score_detector
 from earvid.detect.network import DetectorConfig, EarNetwork
 from earvid.detect.recall import recall_prompt
+from earvid.detect.scout import EarScout, load_scout, scout_digests
 from earvid.detect.sheet import candidate_sheet
 from earvid.detect.verify import TrackerVerifier
 
@@ -24,6 +25,7 @@ __all__ = [
     "DetectorConfig",
     "EarDetector",
     "EarNetwork",
+    "EarScout",
     "FoundEar",
     "FoundPrompt",
     "TrackerVerifier",
@@ -34,6 +36,8 @@ __all__ = [
     "find_ears",
     "find_prompt",
     "load_detector",
+    "load_scout",
     "recall_prompt",
     "score_detector",
+    "scout_digests",
 ]

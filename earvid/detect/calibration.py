@@ -20,7 +20,7 @@ _STEPS = 60
 
 def fit_confidence(
     detector: EarDetector, photos: Iterable[tuple[NDArray[np.uint8], Sequence[Box]]]
-) -> EarDetector:
+) -> EarDetector | None:
     """Fit the confidence to the share of hits on photos kept out of training (Platt 1999).
 
     Args:
@@ -28,8 +28,8 @@ def fit_confidence(
         photos: images, each with the boxes of all its ears.
 
     Returns:
-        The same network with a new ``slope`` and ``offset``; unchanged if the photos do not show
-        both hits and false alarms.
+        The same network with a new ``slope`` and ``offset``; None if what it finds on the photos
+        is not both hits and false alarms, between which a confidence could tell.
     """
     raw = recalibrated(detector, 1.0, 0.0)
     judged = [
@@ -37,7 +37,7 @@ def fit_confidence(
     ]
     hits = sum(j.iou > 0 for j in judged)
     if not 0 < hits < len(judged):
-        return raw
+        return None
     p = torch.tensor([j.confidence for j in judged], dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
     # Platt's targets keep a fit on few photos from certainty.
     high, low = (hits + 1) / (hits + 2), 1 / (len(judged) - hits + 2)
@@ -65,4 +65,5 @@ def recalibrated(detector: EarDetector, slope: float, offset: float) -> EarDetec
     config = replace(detector.config, slope=slope, offset=offset)
     network = EarNetwork(config).to(memory_format=torch.channels_last)
     network.load_state_dict(detector.network.state_dict())
+    network = network.to(next(detector.network.parameters()).device)
     return EarDetector(network, detector.sha256)

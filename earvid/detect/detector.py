@@ -18,14 +18,16 @@ from torchvision.ops import box_iou, nms
 from earvid.detect.network import DEEPEST, STRIDE, DetectorConfig, EarNetwork, Maps
 from earvid.errors import ModelError, UsageError
 from earvid.models.device import pick_device
-from earvid.models.nano import normalize
+from earvid.models.nano import PAD_COLOR, normalize
 from earvid.models.weights import file_sha256, load_into, read_weights
 from earvid.models.zoo import search_folders
 
 DETECTOR_FILE = "ear-detector.safetensors"
-PAD_COLOR = (124, 116, 104)  # the ImageNet mean: zero after normalization
 Box = tuple[float, float, float, float]
 Side = Literal["left", "right"]
+
+MIN_CONFIDENCE = 0.05
+"""Confidence below which a detection is not worth a mention."""
 
 _PEAKS = 60  # cells looked at per scale
 _OVERLAP = 0.45  # IoU from which two boxes are one ear
@@ -65,13 +67,19 @@ class EarDetector:
         self.config = network.config
 
     def detect(
-        self, image: NDArray[np.uint8], *, min_confidence: float = 0.05
+        self,
+        image: NDArray[np.uint8],
+        *,
+        min_confidence: float = MIN_CONFIDENCE,
+        sizes: Sequence[int] | None = None,
     ) -> tuple[Detection, ...]:
-        """Find the ears of an image, at every size of the configuration.
+        """Find the ears of an image.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB.
             min_confidence: detections below it are left out.
+            sizes: longer sides to which the image is scaled, pixels; every one of
+                :meth:`sizes_for` by default.
 
         Returns:
             The most confident first; the same image always gives the same.
@@ -83,11 +91,12 @@ class EarDetector:
             raise UsageError(
                 f"Ears are looked for in (H, W, 3) uint8 images, not {image.dtype} {image.shape}."
             )
-        found = torch.cat([self._look(image, size) for size in self._sizes(image)])
+        found = torch.cat([self._look(image, size) for size in sizes or self.sizes_for(image)])
         kept = _distinct(found[found[:, 4] >= min_confidence])
         return tuple(_detection(row, image.shape[1], image.shape[0]) for row in kept.tolist())
 
-    def _sizes(self, image: NDArray[np.uint8]) -> list[int]:
+    def sizes_for(self, image: NDArray[np.uint8]) -> list[int]:
+        """The sizes of the configuration that do not enlarge an image much."""
         longest = max(image.shape[:2])
         sizes = [size for size in self.config.sizes if size <= _LARGEST_UPSCALE * longest]
         return sizes or [min(self.config.sizes)]
@@ -188,7 +197,7 @@ def load_detector(path: Path | None = None, *, device: str = "cpu") -> EarDetect
     Raises:
         ModelError: the file is missing, damaged, or holds other weights.
     """
-    file = path if path is not None else _shipped()
+    file = path if path is not None else detector_file()
     chosen = pick_device(device)
     weights, about = read_weights(file)
     if "config" not in about:
@@ -199,7 +208,12 @@ def load_detector(path: Path | None = None, *, device: str = "cpu") -> EarDetect
     return EarDetector(network, file_sha256(file))
 
 
-def _shipped() -> Path:
+def detector_file() -> Path:
+    """Where the weights lie that ship with earvid.
+
+    Raises:
+        ModelError: they are missing.
+    """
     for folder in search_folders():
         if (folder / DETECTOR_FILE).is_file():
             return folder / DETECTOR_FILE

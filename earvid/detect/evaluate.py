@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from earvid.detect.detector import Box, Detection, EarDetector, overlaps
+from earvid.detect.detector import MIN_CONFIDENCE, Box, Detection, EarDetector, overlaps
 
 HIT = 0.5  # IoU from which a box counts as found
 _BINS = 10
@@ -18,11 +18,15 @@ _BINS = 10
 class DetectionScores:
     """Scores over a set of photos.
 
+    Detections below :data:`~earvid.detect.detector.MIN_CONFIDENCE`, which nobody gets to see, do
+    not count, unless recall and precision are asked for below it.
+
     Args:
         ears: true ears.
         recall: share of them found with at least the given confidence.
         precision: share of such detections that are ears.
-        average_precision: area under the precision-recall curve, all confidences (AP50).
+        average_precision: area under the precision-recall curve over all detections that count
+            (AP50).
         box_iou: mean IoU of the found boxes.
         calibration_error: mean distance of confidence from the share of hits, over ten bins
             (expected calibration error).
@@ -81,12 +85,13 @@ def score_detector(
     Args:
         detector: the detector.
         photos: ``(H, W, 3)`` uint8 RGB images, each with the boxes of all its ears.
-        confidence: at which recall and precision are taken.
+        confidence: from which a detection counts for recall and precision.
     """
+    least = min(confidence, MIN_CONFIDENCE)
     judged: list[Judged] = []
     ears = 0
     for image, boxes in photos:
-        judged += judge(detector.detect(image), boxes)
+        judged += judge(detector.detect(image, min_confidence=least), boxes)
         ears += len(boxes)
     return summarize(judged, ears, confidence)
 

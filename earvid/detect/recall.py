@@ -1,13 +1,15 @@
-"""The prompt that an earlier run found, so that the same call goes on with it."""
+"""The prompt that a store has, so that a call without one goes on with it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from earvid.detect.choose import Wanted, origin
 from earvid.detect.detector import EarDetector
-from earvid.errors import EarvidError
+from earvid.errors import EarvidError, PromptError
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.store import Store
 from earvid.video import Clip
@@ -15,11 +17,14 @@ from earvid.video import Clip
 
 def recall_prompt(
     store: Path, clip: Clip, detector: EarDetector, wanted: Wanted
-) -> tuple[Prompt, dict[str, Any]] | None:
-    """Read the prompt that was found for the same clip, by the same detector, as asked now.
+) -> tuple[Prompt, dict[str, Any] | None] | None:
+    """Read the prompt that a store of the same clip has, if a call like this may have led to it.
 
-    Finding it again would give the same on the same machine, but not to the last bit on another
-    processor, and a store must be resumed from where it was begun.
+    - One that was found by the same detector, as asked now: finding it again would give the same
+      on the same machine, but not to the last bit on another processor, and a store must be
+      resumed from where it was begun.
+    - That prompt as it was corrected since, whatever the detector is by now.
+    - One that somebody gave, unless some ears are asked for now.
 
     Args:
         store: of the earlier run, which may be incomplete, or may not exist.
@@ -28,27 +33,62 @@ def recall_prompt(
         wanted: the ears that are asked for now.
 
     Returns:
-        The prompt and its note of how it was found, or ``None`` when there is none to go on with.
+        The prompt, and the note of how it was found, or ``None`` if it was given or corrected;
+        ``None`` alone when there is none to go on with.
+
+    Raises:
+        PromptError: the store was prompted with masks, which it does not keep.
     """
     if not store.exists():
         return None
     try:
-        about = Store.open(store).provenance
+        opened = Store.open(store)
     except EarvidError:
         return None  # the pipeline says what is wrong with it
-    found = about.get("found")
-    same_clip = (about.get("clip") or {}).get("sha256") == clip.digest()
-    if not same_clip or not isinstance(found, dict):
+    about = opened.provenance
+    if (about.get("clip") or {}).get("sha256") != clip.digest():
         return None
-    if {key: found.get(key) for key in origin(detector, wanted)} != origin(detector, wanted):
+    if not _led_to(about, origin(detector, wanted), wanted):
         return None
+    prompt = _prompt(store, about)
+    if prompt is None or prompt.digest() != opened.spec.lineage.get("prompt"):
+        return None
+    return prompt, about.get("found")
+
+
+def _led_to(about: dict[str, Any], asked: dict[str, Any], wanted: Wanted) -> bool:
+    """Whether a search as asked now, or no search, led to the prompt of a store."""
+    if found := about.get("found"):
+        return {key: found.get(key) for key in asked} == asked
+    corrections = about.get("corrections") or [{}]
+    if found := corrections[0].get("before", {}).get("found"):
+        return all(found.get(key) == asked[key] for key in asked.keys() - {"detector"})
+    return wanted == Wanted()
+
+
+def _prompt(store: Path, about: dict[str, Any]) -> Prompt | None:
     try:
-        return Prompt(tuple(_ear(ear) for ear in about["prompt"]["objects"])), found
-    except (KeyError, TypeError, ValueError, EarvidError):
+        ears = about["prompt"]["objects"]
+        if any("mask" in frame for ear in ears for frame in ear["frames"].values()):
+            raise PromptError(
+                f"{store} was prompted with masks, which a store does not keep: give the same "
+                "prompt again, or make a new store with --output or --overwrite."
+            )
+        return Prompt(tuple(map(_ear, ears)))
+    except (KeyError, TypeError, ValueError):
         return None
 
 
 def _ear(plain: dict[str, Any]) -> ObjectPrompt:
-    """An object of boxes alone, as prompts that are found are."""
-    frames = {int(t): FramePrompt(box=tuple(at["box"])) for t, at in plain["frames"].items()}
-    return ObjectPrompt(id=plain["id"], name=plain["name"], frames=frames)
+    frames = {int(index): _frame(frame) for index, frame in plain["frames"].items()}
+    return ObjectPrompt(plain["id"], plain["name"], frames, plain.get("scheme"))
+
+
+def _frame(plain: dict[str, Any]) -> FramePrompt:
+    points = np.array(plain.get("points", [])).reshape(-1, 3)
+    return FramePrompt(
+        box=tuple(plain["box"]) if "box" in plain else None,
+        points=points[:, :2],
+        labels=points[:, 2],
+        landmarks={name: (x, y) for name, (x, y) in plain.get("landmarks", {}).items()},
+    )

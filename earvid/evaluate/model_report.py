@@ -31,10 +31,12 @@ class ModelReport:
     Args:
         photos: scores of all ears, by photo folder.
         clips: judged frames, by scene.
+        notes: sentences about how it was measured, where that is not as usual.
     """
 
     photos: dict[str, list[PhotoScore]]
     clips: dict[str, Judged]
+    notes: tuple[str, ...] = ()
 
     @property
     def reliabilities(self) -> dict[str, Reliability]:
@@ -70,6 +72,7 @@ class ModelReport:
                 }
                 for title, part in self.reliabilities.items()
             },
+            "notes": list(self.notes),
         }
 
 
@@ -82,6 +85,8 @@ def evaluate_model(
     progress: Progress = lambda _: None,
 ) -> ModelReport:
     """Measure a model on photos with masks, and on clips made from the close-ups among them.
+
+    Without any close-up, clips are made from all photos, and the report says so.
 
     Args:
         model: the model, in evaluation mode.
@@ -97,11 +102,15 @@ def evaluate_model(
         chosen = [s for s in stills if s.name.rsplit("/", 1)[0] == folder]
         photos[folder] = judge_photos(model, chosen)
     judged = {}
+    chosen, notes = _close_ups(stills) if clips else ([], ())
+    for note in notes:
+        progress(note)
     for kind in SCENES if clips else ():
         progress(f"{kind} clips")
-        made = make_scenes(_close_ups(stills), kind, clips, seed)
-        judged[kind] = judge_clips(model, made, middle=kind == "clean")
-    return ModelReport({k: v for k, v in photos.items() if v}, judged)
+        judged[kind] = judge_clips(
+            model, make_scenes(chosen, kind, clips, seed), middle=kind == "clean"
+        )
+    return ModelReport({k: v for k, v in photos.items() if v}, judged, notes)
 
 
 def write_report(
@@ -121,11 +130,18 @@ def write_report(
         cv2.imwrite(str(folder / "worst.png"), np.vstack(rows)[..., ::-1])
 
 
-def _close_ups(stills: Sequence[Still]) -> list[Still]:
+def _close_ups(stills: Sequence[Still]) -> tuple[list[Still], tuple[str, ...]]:
+    """Photos of large ears, or all photos, and a note where it had to be all."""
     large = [
         s for s in stills if max(np.ptp(np.reshape(ear_box(s.ears[0]), (2, 2)), 0)) >= LARGE_EAR
     ]
-    return large or list(stills)
+    if large:
+        return large, ()
+    return list(stills), (
+        f"None of the photos is a close-up of an ear of at least {LARGE_EAR} pixels: clips are "
+        "made from all photos, whose ears they enlarge, and their scores are no measure of clips "
+        "that a camera recorded.",
+    )
 
 
 def _photo_summary(scores: list[PhotoScore]) -> dict[str, Any]:

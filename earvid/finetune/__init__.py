@@ -1,7 +1,7 @@
 """Fine-tuning on ears of one's own: photos with masks, COCO files, and corrected clips."""
 
 from earvid.finetune.checkpoint import Progress
-from earvid.finetune.gather import Sources, Split, split_data
+from earvid.finetune.gather import Sources, Split, kind_of, split_data
 from earvid.finetune.loop import Finetuner, finetune
 from earvid.finetune.report import FinetuneReport
 from earvid.finetune.settings import PRECISIONS, RECIPES, FinetuneSettings
@@ -19,6 +19,7 @@ __all__ = [
     "Split",
     "Start",
     "finetune",
+    "kind_of",
     "load_start",
     "split_data",
     "subject_of",

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from earvid.errors import EarvidError, UsageError
 from earvid.finetune.extra import need
-from earvid.finetune.folders import image_size
-from earvid.finetune.photos import Photo
+from earvid.train.photo_files import image_size
+from earvid.train.photos import Photo
 from earvid.train.stills import MIN_EAR_AREA, Still
 from earvid.train.subjects import subject_of
 
@@ -30,7 +30,7 @@ Rle = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class CocoPhoto:
-    """A photo with its annotations; see :class:`earvid.finetune.photos.Photo`."""
+    """A photo with its annotations; see :class:`earvid.train.photos.Photo`."""
 
     name: str
     subject: str

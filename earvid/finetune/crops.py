@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from earvid.finetune.photos import StillCache
 from earvid.finetune.stores import Track
 from earvid.train.appearance import film, sample_look
 from earvid.train.clips import MIN_VISIBLE, TrainingClip
 from earvid.train.geometry import Image, Matrix, area_in_crop, ear_box, warp
 from earvid.train.motion import MotionRanges, sample_zoom
+from earvid.train.photos import PhotoCache
 from earvid.train.stills import Still
 
 PLAIN_ZOOM = 2.0  # crop side over ear side, as the tracker's crops have it
@@ -83,7 +83,7 @@ def track_clip(
     track: Track,
     length: int,
     side: int,
-    cache: StillCache,
+    cache: PhotoCache[Still],
     rng: np.random.Generator | None = None,
 ) -> TrainingClip:
     """Cut an ear out of consecutive frames of a clip; it is in view on the first.

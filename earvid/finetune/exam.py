@@ -15,9 +15,10 @@ from sam2.modeling.sam2_base import SAM2Base
 from earvid.finetune.crops import photo_clip, track_clip
 from earvid.finetune.gather import Collection
 from earvid.finetune.module import boxed, moved
-from earvid.finetune.photos import LazyStill, StillCache
 from earvid.train.clips import ClipMaker, ClipSettings, TrainingClip
+from earvid.train.photos import LazyStill, PhotoCache
 from earvid.train.step import predict_clips
+from earvid.train.stills import Still
 
 PHOTOS, TRACKS, SYNTHESIZED, LENGTH = 48, 8, 8, 6
 BATCH = 4
@@ -77,7 +78,9 @@ class Exam:
         cache: keeps decoded photos.
     """
 
-    def __init__(self, held: Collection, is_video: bool, side: int, cache: StillCache) -> None:
+    def __init__(
+        self, held: Collection, is_video: bool, side: int, cache: PhotoCache[Still]
+    ) -> None:
         stills = [LazyStill(photo, side, cache) for photo in held.photos]
         self._photos: list[Make] = [
             partial(_first_ear, still, side) for still in spread(stills, PHOTOS)

@@ -6,14 +6,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from earvid.errors import EarvidError, UsageError
 from earvid.finetune.coco import coco_photos
-from earvid.finetune.folders import folder_photos
-from earvid.finetune.photos import Photo
 from earvid.finetune.settings import FinetuneSettings
-from earvid.finetune.stores import SUFFIX, Track, open_source
+from earvid.finetune.stores import SUFFIX, StoreFrame, StoreSource, Track, open_source
 from earvid.finetune.subjects import held_subjects, share_of
+from earvid.train.photo_files import photos_of
+from earvid.train.photos import Photo
+from earvid.train.stills import find_stills
+
+Kind = Literal["store", "folder", "coco"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,12 @@ class Collection:
         """Name and subject of everything."""
         photos = [(photo.name, photo.subject) for photo in self.photos]
         return photos + [(track.name, track.subject) for track in self.tracks]
+
+    @property
+    def stores(self) -> list[StoreSource]:
+        """Stores of which there is something, in order."""
+        sources = [photo.source for photo in self.photos if isinstance(photo, StoreFrame)]
+        return list(dict.fromkeys(sources + [track.source for track in self.tracks]))
 
     @property
     def subjects(self) -> list[str]:
@@ -92,6 +102,20 @@ class Split:
         return hashlib.sha256("".join(p.fingerprint() for p in parts).encode()).hexdigest()
 
 
+def kind_of(path: Path) -> Kind:
+    """What kind of data lies at a path.
+
+    Raises:
+        EarvidError: none of the three.
+    """
+    if path.is_dir():
+        is_store = path.name.endswith(SUFFIX) or (path / "zarr.json").exists()
+        return "store" if is_store else "folder"
+    if path.suffix.lower() == ".json":
+        return "coco"
+    raise _unknown(path)
+
+
 def gather(paths: Sequence[Path], sources: Sources, settings: FinetuneSettings) -> Collection:
     """Read what lies at the paths, whatever it is.
 
@@ -101,16 +125,15 @@ def gather(paths: Sequence[Path], sources: Sources, settings: FinetuneSettings) 
     found = Collection()
     pattern = settings.subject
     for path in paths:
-        if path.is_dir() and (path.name.endswith(SUFFIX) or (path / "zarr.json").exists()):
-            photos, tracks = open_source(path, sources.clips, pattern, settings.min_score)
-            found.photos.extend(photos)
-            found.tracks.extend(tracks)
-        elif path.is_dir():
-            found.photos.extend(folder_photos(path, pattern))
-        elif path.suffix.lower() == ".json":
-            found.photos.extend(coco_photos(path, sources.images, pattern, settings.category))
-        else:
-            raise _unknown(path)
+        match kind_of(path):
+            case "store":
+                photos, tracks = open_source(path, sources.clips, pattern, settings.min_score)
+                found.photos.extend(photos)
+                found.tracks.extend(tracks)
+            case "folder":
+                found.photos.extend(photos_of(find_stills([path]), pattern))
+            case "coco":
+                found.photos.extend(coco_photos(path, sources.images, pattern, settings.category))
     if not found.photos:
         raise EarvidError("No photo in the data has a mask with an ear of at least 60 pixels.")
     return found
@@ -121,7 +144,8 @@ def split_data(sources: Sources, settings: FinetuneSettings) -> Split:
 
     Raises:
         EarvidError: as for `gather`.
-        UsageError: nobody can be held out, or a path is in the data and in the replay.
+        UsageError: nobody can be held out, a path is in the data and in the replay, or nothing of
+            the replay is left to learn from.
     """
     resolved = [p.resolve() for p in sources.data]
     for path in sources.replay:
@@ -136,6 +160,12 @@ def split_data(sources: Sources, settings: FinetuneSettings) -> Split:
         kept = share_of(strangers, settings.validation, settings.seed)
     # A person in both must not be learned from in one and held out in the other.
     rest, replay_held = replay.parted(kept | set(held.subjects))
+    if replay.photos and not rest.photos:
+        raise UsageError(
+            f"Everybody in the replay ({', '.join(replay.subjects)}) is held out for validation, "
+            "so that nothing of it can be learned from; replay other people too, or choose whom "
+            "to hold out by --hold-out."
+        )
     return Split(train, held, rest, replay_held)
 
 

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 
 from earvid.finetune.checkpoint import Progress
+from earvid.finetune.gather import Split
 from earvid.finetune.report import rounded
+from earvid.finetune.settings import FinetuneSettings
+from earvid.finetune.tally import tell_data
 
 FILE = "log.jsonl"
 
@@ -32,6 +35,11 @@ class Journal:
     def resumed(self, progress: Progress) -> None:
         """Tell that an earlier session is gone on with."""
         self._tell({"kind": "resumed", "step": progress.step}, f"resumed at step {progress.step}")
+
+    def gathered(self, split: Split, settings: FinetuneSettings) -> None:
+        """Tell what there is to learn from."""
+        for line in tell_data(split, settings):
+            self._tell({"kind": "data", "text": line}, line)
 
     def started(self, progress: Progress) -> None:
         """Tell how good the weights of the start are."""

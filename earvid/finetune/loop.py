@@ -19,7 +19,6 @@ from earvid.finetune.exam import Exam, Marks, answers
 from earvid.finetune.gather import Sources, Split, split_data
 from earvid.finetune.journal import Journal, Log
 from earvid.finetune.module import boxed
-from earvid.finetune.photos import StillCache
 from earvid.finetune.report import FinetuneReport, make_report
 from earvid.finetune.sampler import Sampler
 from earvid.finetune.settings import FinetuneSettings
@@ -27,7 +26,9 @@ from earvid.finetune.sheet import draw_sheet, save_masks
 from earvid.finetune.start import Start, load_start
 from earvid.prefetch import Prefetch
 from earvid.train.clips import TrainingClip
+from earvid.train.photos import PhotoCache
 from earvid.train.step import Batch, collate
+from earvid.train.stills import Still
 
 FLOOR = 0.1  # of the peak rate, at the end of the cosine, as in MedSAM2
 TELL_EVERY = 30.0  # seconds
@@ -86,7 +87,7 @@ class Finetuner:
         self.progress = Progress()
         self._engine = Engine(start.model, settings)
         self._journal = Journal(run, log if self._engine.is_main else None)
-        cache = StillCache(settings.cache_bytes)
+        cache: PhotoCache[Still] = PhotoCache(settings.cache_bytes)
         side = int(start.model.image_size)
         self._sampler = Sampler(split, settings, side, cache)
         self._exam = Exam(split.held, settings.is_video, side, cache)
@@ -109,6 +110,7 @@ class Finetuner:
             self._journal.resumed(self.progress)
         else:
             self._save()  # from now on the folder is known to be this run's
+            self._journal.gathered(self.split, self.settings)
         self.progress = self._engine.agree(self.progress)
 
     @property

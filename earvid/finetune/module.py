@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from earvid.finetune.settings import FinetuneSettings
 from earvid.train.clips import TrainingClip
 from earvid.train.losses import LossWeights
+from earvid.train.optimizer import adamw
 from earvid.train.prompts import to_point_inputs
 from earvid.train.step import Batch, collate, run_clips
 
@@ -47,23 +48,10 @@ def freeze(model: SAM2Base, recipe: str) -> None:
 
 
 def make_optimizer(model: SAM2Base, settings: FinetuneSettings) -> torch.optim.AdamW:
-    """AdamW with a rate of its own for the image encoder, and no decay of biases and norms."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            key = (name.startswith(ENCODER), parameter.ndim > 1)
-            groups.setdefault(key, []).append(parameter)
+    """AdamW with a rate of its own for the image encoder."""
     encoder, rest = settings.rates
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "peak": encoder if is_encoder else rest,
-                "weight_decay": settings.weight_decay if decays else 0.0,
-            }
-            for (is_encoder, decays), parameters in groups.items()
-        ],
-        lr=rest,
+    return adamw(
+        model, rate=rest, trunk=ENCODER, trunk_factor=encoder / rest, decay=settings.weight_decay
     )
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from earvid import __version__
 from earvid.finetune.checkpoint import Progress
-from earvid.finetune.gather import Collection, Split
+from earvid.finetune.gather import Split
 from earvid.finetune.settings import FinetuneSettings
 from earvid.finetune.start import Start
+from earvid.finetune.tally import tally
 
 FILE = "report.json"
 DECIMALS = 4
@@ -76,10 +77,10 @@ def make_report(
             "after": rounded(progress.replay_best),
         },
         "data": {
-            "train": _about(split.train),
-            "held_out": _about(split.held),
-            "replay": _about(split.replay),
-            "replay_held_out": _about(split.replay_held),
+            "train": tally(split.train),
+            "held_out": tally(split.held),
+            "replay": tally(split.replay),
+            "replay_held_out": tally(split.replay_held),
         },
         "settings": asdict(settings),
     }
@@ -94,11 +95,6 @@ def rounded(marks: dict[str, Any] | None) -> dict[str, Any] | None:
     if marks is None:
         return None
     return {k: None if v is None else round(v, DECIMALS) for k, v in marks.items()}
-
-
-def _about(part: Collection) -> dict[str, Any]:
-    clips = len({id(track.source) for track in part.tracks})
-    return {"photos": len(part.photos), "clips": clips, "subjects": part.subjects}
 
 
 def _text(marks: dict[str, Any] | None) -> str:

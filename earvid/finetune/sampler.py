@@ -6,9 +6,10 @@ import numpy as np
 
 from earvid.finetune.crops import photo_clip, track_clip
 from earvid.finetune.gather import Collection, Split
-from earvid.finetune.photos import LazyStill, StillCache
 from earvid.finetune.settings import FinetuneSettings
 from earvid.train.clips import ClipMaker, ClipSettings, TrainingClip
+from earvid.train.photos import LazyStill, PhotoCache
+from earvid.train.stills import Still
 
 _DATA, _REPLAY = 0, 1
 
@@ -24,7 +25,7 @@ class Sampler:
     """
 
     def __init__(
-        self, split: Split, settings: FinetuneSettings, side: int, cache: StillCache
+        self, split: Split, settings: FinetuneSettings, side: int, cache: PhotoCache[Still]
     ) -> None:
         self._settings = settings
         self._data = _Pool(split.train, settings, side, cache, _DATA)
@@ -51,7 +52,7 @@ class _Pool:
         data: Collection,
         settings: FinetuneSettings,
         side: int,
-        cache: StillCache,
+        cache: PhotoCache[Still],
         number: int,
     ) -> None:
         self._settings, self._side, self._cache = settings, side, cache

@@ -41,13 +41,14 @@ class FinetuneSettings:
         warm_up: steps over which the rates rise.
         real_share: share of clips that are stretches of videos, where there are stores.
         replay_share: share of batches' clips that come from the replay data.
-        validation: share of the subjects held out for validation; 0 holds none out.
-        hold_out: shell patterns of names to hold out instead; whole subjects go.
+        validation: share of the subjects held out for validation, of the replay too; 0 holds none
+            out.
+        hold_out: shell patterns of names of the data to hold out instead; whole subjects go.
         subject: regular expression that finds the subject in a name; None is the rule of
             :func:`earvid.finetune.subjects.subject_of`.
         looks: validations over the whole run, evenly spread.
         patience: validations without a new best after which the run ends; 0 never ends it.
-        min_score: least score of a frame of a store without corrected frames.
+        min_score: least score of a mask of a store that was not corrected by hand.
         category: COCO category of ears, where a file has several.
         seed: of everything random.
         save_every: seconds between checkpoints.

@@ -1,9 +1,19 @@
-"""Frames of tracked clips, corrected by hand or well scored, with the clip they are of."""
+"""Frames of tracked clips, corrected by hand or well scored, with the clip they are of.
+
+This is which masks of a store are learned from, ear by ear and frame by frame:
+
+- **By hand.** On a frame that was corrected, the masks of the ears that were prompted anew there,
+  whatever their score; an empty one says that there is no ear. A store that does not tell which
+  ears were corrected, as of another program, is believed about all of them.
+- **By score.** Everywhere else, masks that are done and have at least the least score.
+
+Frames by hand are never left out in favor of others, where only some frames of a clip are taken.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -13,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earvid.errors import EarvidError, StoreError
-from earvid.finetune.photos import DETAIL, Photo, StillCache, shrink, shrink_mask
 from earvid.finetune.subjects import clip_subject
 from earvid.store import CORRECTED, PENDING, Store
+from earvid.train.photos import DETAIL, Photo, PhotoCache, shrink, shrink_mask
 from earvid.train.stills import MIN_EAR_AREA, Still
 from earvid.video import Clip
 
@@ -33,14 +43,14 @@ class StoreSource:
         clip: the clip that it was made from.
         name: ``folder/stem`` of the clip.
         frames: object id to the frames whose masks can be trusted, in order.
-        corrected: whether these are the frames corrected by hand.
+        by_hand: object id to those of them that were corrected by hand.
     """
 
     store: Store
     clip: Clip
     name: str
     frames: dict[int, list[int]]
-    corrected: bool
+    by_hand: dict[int, frozenset[int]]
 
     @cached_property
     def extent(self) -> float:
@@ -48,6 +58,16 @@ class StoreSource:
         box = self.store.tracks.box
         sides = np.maximum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1])
         return float(np.nanmedian(sides)) + 1 if np.isfinite(sides).any() else 1.0
+
+    @cached_property
+    def corrected(self) -> frozenset[int]:
+        """Frames on which at least one ear was corrected by hand."""
+        return frozenset().union(*self.by_hand.values())
+
+    @cached_property
+    def scored(self) -> frozenset[int]:
+        """All other frames."""
+        return frozenset().union(*self.frames.values()) - self.corrected
 
     @property
     def mark(self) -> str:
@@ -86,7 +106,7 @@ class StoreSource:
 
 @dataclass(frozen=True, eq=False)
 class StoreFrame:
-    """A frame of a clip as a photo; see :class:`earvid.finetune.photos.Photo`."""
+    """A frame of a clip as a photo; see :class:`earvid.train.photos.Photo`."""
 
     source: StoreSource
     frame: int
@@ -131,7 +151,7 @@ class Track:
         """``folder/clip``."""
         return self.source.name
 
-    def still(self, at: int, side: int, cache: StillCache) -> Still:
+    def still(self, at: int, side: int, cache: PhotoCache[Still]) -> Still:
         """Decode the stretch's frame number ``at``, no finer than crops of ``side`` can show."""
         frame, factor = self.frames[at], DETAIL * side / self.source.extent
         key = f"{self.source.mark}:{frame}:{self.ear}"
@@ -147,7 +167,7 @@ def open_source(
         path: the store.
         clips: folder of the clips; None is the folder of the store.
         pattern: see :func:`earvid.finetune.subjects.clip_subject`.
-        min_score: least score of a frame, where none was corrected by hand.
+        min_score: least score of a mask that was not corrected by hand.
 
     Raises:
         EarvidError: the store cannot be read, its clip is missing or another one, or no frame of
@@ -155,9 +175,10 @@ def open_source(
     """
     store = Store.open(path)
     clip = _open_clip(store, clips)
-    frames, corrected = trusted_frames(store, min_score)
+    by_hand = corrected_frames(store)
+    frames = trusted_frames(store, by_hand, min_score)
     name = f"{path.resolve().parent.name}/{Path(store.clip_name).stem}"
-    source = StoreSource(store, clip, name, frames, corrected)
+    source = StoreSource(store, clip, name, frames, by_hand)
     if not any(source.shows(t, ear) for ear in frames for t in frames[ear]):
         clip.close()
         raise StoreError(
@@ -168,16 +189,30 @@ def open_source(
     return _photos(source, subject), _tracks(source, subject)
 
 
-def trusted_frames(store: Store, min_score: float) -> tuple[dict[int, list[int]], bool]:
-    """Frames to learn from, by object id, and whether they are those corrected by hand."""
-    status = store.status
-    corrected = np.flatnonzero(status == CORRECTED).tolist()
-    if corrected:
-        return dict.fromkeys(store.object_ids, corrected), True
-    good = (status != PENDING)[:, None] & (np.nan_to_num(store.tracks.score, nan=-1) >= min_score)
+def corrected_frames(store: Store) -> dict[int, frozenset[int]]:
+    """Frames on which an ear was corrected by hand, by object id."""
+    marked = frozenset(np.flatnonzero(store.status == CORRECTED).tolist())
+    named: dict[str, set[int]] = {}
+    for correction in store.provenance.get("corrections", ()):
+        for name, keyframes in correction["keyframes"].items():
+            named.setdefault(name, set()).update(keyframes)
+    untold = marked.difference(*named.values())
     return {
-        ear: np.flatnonzero(good[:, n]).tolist() for n, ear in enumerate(store.object_ids)
-    }, False
+        ear: untold | (marked & named.get(name, set()))
+        for ear, name in zip(store.object_ids, store.object_names, strict=True)
+    }
+
+
+def trusted_frames(
+    store: Store, by_hand: Mapping[int, frozenset[int]], min_score: float
+) -> dict[int, list[int]]:
+    """Frames to learn from, by object id: those corrected by hand, and those scored well."""
+    done = store.status != PENDING
+    good = done[:, None] & (np.nan_to_num(store.tracks.score, nan=-1) >= min_score)
+    return {
+        ear: sorted(by_hand[ear] | set(np.flatnonzero(good[:, n]).tolist()))
+        for n, ear in enumerate(store.object_ids)
+    }
 
 
 def _open_clip(store: Store, clips: Path | None) -> Clip:
@@ -200,15 +235,21 @@ def _open_clip(store: Store, clips: Path | None) -> Clip:
 
 
 def _photos(source: StoreSource, subject: str) -> list[Photo]:
-    """Frames as photos, evenly spread over the clip."""
+    """Frames as photos, evenly spread over the clip, those corrected by hand first of all."""
     ears: dict[int, list[int]] = {}
     for ear, frames in source.frames.items():
         for t in frames:
             if source.shows(t, ear):
                 ears.setdefault(t, []).append(ear)
-    found = sorted(ears)
-    step = max(1, -(-len(found) // STILLS_PER_STORE))
-    return [StoreFrame(source, t, tuple(ears[t]), subject) for t in found[::step]]
+    by_hand = _spread(sorted(ears.keys() & source.corrected), STILLS_PER_STORE)
+    others = _spread(sorted(ears.keys() - source.corrected), STILLS_PER_STORE - len(by_hand))
+    return [StoreFrame(source, t, tuple(ears[t]), subject) for t in sorted(by_hand + others)]
+
+
+def _spread(frames: Sequence[int], most: int) -> list[int]:
+    """At most so many of some frames, evenly chosen."""
+    step = -(-len(frames) // most) if most else len(frames)
+    return list(frames[:: max(1, step)])[:most]
 
 
 def _tracks(source: StoreSource, subject: str) -> list[Track]:

@@ -23,6 +23,10 @@ from torch import Tensor, nn
 from earvid.errors import ModelError
 
 STRIDE = 16  # of the features that meet the memory, as in SAM 2
+# ImageNet statistics of pixel values in 0..1, by which SAM 2 normalizes.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+PAD_COLOR = (124, 116, 104)
+"""RGB of what lies beyond an image: :data:`MEAN` in 0..255, about zero once normalized."""
 
 
 @dataclass(frozen=True)
@@ -214,8 +218,7 @@ def _memory_encoder(config: NanoConfig) -> MemoryEncoder:
 
 def normalize(image: Tensor) -> Tensor:
     """Scale ``(..., 3, H, W)`` RGB in 0..255 to the ImageNet statistics that SAM 2 expects."""
-    mean = image.new_tensor((0.485, 0.456, 0.406)).view(3, 1, 1)
-    std = image.new_tensor((0.229, 0.224, 0.225)).view(3, 1, 1)
+    mean, std = (image.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     return (image / 255.0 - mean) / std
 
 
@@ -225,4 +228,14 @@ def trunk_of(model: SAM2Base) -> nn.Module:
     return body
 
 
-__all__ = ["STRIDE", "NanoConfig", "TimmTrunk", "build_nano", "normalize", "trunk_of"]
+__all__ = [
+    "MEAN",
+    "PAD_COLOR",
+    "STD",
+    "STRIDE",
+    "NanoConfig",
+    "TimmTrunk",
+    "build_nano",
+    "normalize",
+    "trunk_of",
+]

@@ -2,6 +2,7 @@
 
 from earvid.tracker.candidates import Candidates, Choice
 from earvid.tracker.memory import MemoryBank, MemoryEntry, Selection
+from earvid.tracker.object_track import ObjectTrack
 from earvid.tracker.policies import (
     POLICIES,
     Distractor,
@@ -13,6 +14,7 @@ from earvid.tracker.policies import (
     SelfSorting,
     policy,
 )
+from earvid.tracker.reentry import Scout
 from earvid.tracker.results import FrameResult, LabeledFrame, ObjectResult, label_frame
 from earvid.tracker.roi import Roi, RoiSettings
 from earvid.tracker.session import Session
@@ -33,8 +35,10 @@ __all__ = [
     "Moment",
     "Motion",
     "ObjectResult",
+    "ObjectTrack",
     "Roi",
     "RoiSettings",
+    "Scout",
     "Selection",
     "SelfSorting",
     "Session",

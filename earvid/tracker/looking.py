@@ -14,6 +14,7 @@ from earvid.prompt import FramePrompt
 from earvid.tracker import roi as following
 from earvid.tracker.engine import Engine, Features, Prediction
 from earvid.tracker.prompts import ear_points, prompt_box, to_model_points
+from earvid.tracker.reentry import Vector, glimpse
 from earvid.tracker.results import Box, mask_box, without_specks
 from earvid.tracker.roi import Roi, RoiSettings, RoiState
 
@@ -46,6 +47,7 @@ class View:
         self.height, self.width = frame.image.shape[:2]
         self._engine, self._settings = engine, settings
         self._encoded: dict[Roi, Features] = {}
+        self._glimpses: dict[Roi, Vector] = {}
 
     def features(self, region: Roi) -> Features:
         """Encode a region."""
@@ -54,7 +56,12 @@ class View:
             whole = self._settings is None
             cut = whole_frame(self.image, size) if whole else region.cut(self.image, size)
             self._encoded[region] = self._engine.encode(cut)
+            self._glimpses[region] = glimpse(cut)
         return self._encoded[region]
+
+    def glimpse(self, region: Roi) -> Vector:
+        """An encoded region as :func:`~earvid.tracker.reentry.glimpse` keeps it."""
+        return self._glimpses[region]
 
     def find(self, given: FramePrompt) -> tuple[Prediction, Roi]:
         """Predict from a prompt; where clicks do not tell the ear's size, zoom in on it."""

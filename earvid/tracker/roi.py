@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# The ImageNet mean: what lies beyond the frame is zero after normalization, as in training.
-PAD_COLOR = (124, 116, 104)
+from earvid.models.nano import PAD_COLOR
 
 
 @dataclass(frozen=True)
@@ -199,6 +198,18 @@ def lose(state: RoiState, settings: RoiSettings, width: int, height: int) -> Roi
         state.center[1] + share * (middle[1] - state.center[1]),
     )
     return RoiState(center, side, state.ear_side, absent)
+
+
+def wait(state: RoiState, widest: float) -> RoiState:
+    """Stay where the ear was lost, after a frame without it, while others search the frame.
+
+    Args:
+        state: where the crop is.
+        widest: side to which it widens, over its ordinary side; a little, for ears that come back
+            where they left do so moving.
+    """
+    side = max(state.side, min(widest, 1 + 0.05 * state.absent) * state.ear_side)
+    return replace(state, side=side, absent=state.absent + 1)
 
 
 def _frame_box(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 from sam2.modeling.sam2_base import SAM2Base
@@ -14,31 +15,17 @@ from earvid.tracker import roi as following
 from earvid.tracker.engine import Engine, Features, Prediction
 from earvid.tracker.looking import FrameLike, View, bounded, whole_frame
 from earvid.tracker.memory import MemoryBank, MemoryEntry, Selection, virtual_outputs
+from earvid.tracker.object_track import ObjectTrack
 from earvid.tracker.policies import Fifo, MemoryPolicy, Moment, PolicyFactory, policy_for
 from earvid.tracker.prompts import prompt_box
-from earvid.tracker.results import FrameResult, ObjectResult
+from earvid.tracker.reentry import Guard, Looks, Scout, overlap
+from earvid.tracker.results import Box, FrameResult, ObjectResult
 from earvid.tracker.roi import Roi, RoiSettings, RoiState
+from earvid.tracker.sighting import ABSENT_LOGIT, Sighting
 
 __all__ = ["FrameLike", "ObjectTrack", "Session", "whole_frame"]
 
-ABSENT_LOGIT = -1024.0  # as SAM 2 marks an absent object
-
-
-@dataclass(eq=False)
-class ObjectTrack:
-    """What a session knows of one ear.
-
-    Args:
-        bank: its memories.
-        roi: where its crop is; ``None`` when the whole frame is looked at, or before its keyframe.
-        start_roi: its crop after the first keyframe, for the way back.
-        handover: the first entries after the keyframe, for the way back.
-    """
-
-    bank: MemoryBank
-    roi: RoiState | None = None
-    start_roi: RoiState | None = None
-    handover: MemoryBank = field(default_factory=lambda: MemoryBank(1))
+FOUND_OVERLAP = 0.3  # IoU of a mask's box with the box where an ear was detected
 
 
 class Session:
@@ -61,6 +48,8 @@ class Session:
             or function that makes one; SAM 2's own by default.
         alternatives: whether a model that gives one mask was trained to give three further ones,
             among which a policy may choose; models that give several need no telling.
+        scout: finds a lost ear anywhere in the frame and tells it from others; see
+            :mod:`earvid.tracker.reentry`. Without one, or without a crop, only memory decides.
         direction: 1 forwards, -1 backwards.
 
     Raises:
@@ -78,11 +67,13 @@ class Session:
         roi: RoiSettings | None = RoiSettings(),  # noqa: B008 - frozen
         policy: str | MemoryPolicy | PolicyFactory = Fifo.name,
         alternatives: bool = False,
+        scout: Scout | None = None,
         direction: int = 1,
     ) -> None:
         self.engine = Engine(model, frame_count, alternatives=alternatives)
         self.prompt, self.width, self.height = prompt, width, height
         self.roi_settings, self.direction = roi, direction
+        self.guard = Guard(scout) if scout is not None and roi is not None else None
         self.policy = policy_for(model, policy)
         self.tracks = {o.id: ObjectTrack(MemoryBank(direction)) for o in prompt.objects}
 
@@ -91,8 +82,9 @@ class Session:
         view = View(frame, self.engine, self.roi_settings)
         for o in self.prompt.objects:
             if frame.index in o.frames:
-                prediction, _ = view.find(o.frames[frame.index])
+                prediction, roi = view.find(o.frames[frame.index])
                 self._learn(self.tracks[o.id].bank, prediction.entry)
+                self._meet(view, self.tracks[o.id].looks, view.box_of(prediction, roi))
 
     def step(self, frame: FrameLike) -> FrameResult:
         """Track every ear on the next frame.
@@ -105,14 +97,17 @@ class Session:
         """
         view = View(frame, self.engine, self.roi_settings)
         results: dict[int, ObjectResult] = {}
+        seen: dict[int, Sighting] = {}
         for o in self.prompt.objects:
             track = self.tracks[o.id]
             given = o.frames.get(frame.index) if self.direction > 0 else None
             if given is not None:
                 results[o.id] = self._keyframe(view, o, track, given)
             elif self._wanted(o.first_keyframe, frame.index):
-                results[o.id] = self._track(view, o.id, track)
-        return FrameResult(frame.index, results)
+                seen[o.id] = self._track(view, track)
+        for object_id, sighting in self._settle(view, seen).items():
+            results[object_id] = self._conclude(view, object_id, sighting)
+        return FrameResult(frame.index, dict(sorted(results.items())))
 
     def skip(self, index: int) -> FrameResult:
         """Pass over a frame that could not be decoded: no ear is seen, no memory is touched.
@@ -153,6 +148,7 @@ class Session:
             roi=self.roi_settings,
             policy=self.policy,
             alternatives=self.engine.alternatives,
+            scout=self.guard.scout if self.guard else None,
             direction=-1,
         )
         for object_id, track in self.tracks.items():
@@ -160,7 +156,9 @@ class Session:
             # Newest last: coming from the right, the frame next to the keyframe is the newest.
             for index in sorted(track.handover.recent, reverse=True):
                 bank.recent[index] = track.handover.recent[index]
-            back.tracks[object_id] = ObjectTrack(bank, track.start_roi, track.start_roi)
+            back.tracks[object_id] = ObjectTrack(
+                bank, track.start_roi, track.start_roi, looks=track.looks.fresh()
+            )
         return back
 
     def _wanted(self, first_keyframe: int, index: int) -> bool:
@@ -176,31 +174,88 @@ class Session:
         prediction, roi = view.find(given)
         self._learn(track.bank, prediction.entry)
         present = prediction.presence > 0
+        box = None
         if self.roi_settings is not None:
-            box = view.box_of(prediction, roi) if present else None
-            box = box or prompt_box(given)
+            box = (view.box_of(prediction, roi) if present else None) or prompt_box(given)
             if box is not None:
                 track.roi = view.start(box)
             if view.index == ear.first_keyframe:
                 track.start_roi = track.roi
-        return self._result(
-            ear.id, view.index, prediction, roi, present, (view.index,), keyframe=True
-        )
+        self._meet(view, track.looks, box)
+        if self.guard is not None:
+            self.guard.begin(track.looks, view.glimpse(roi), box)
+        return Sighting(prediction, roi, present, box).result(ear.id, view.index, (view.index,))
 
-    def _track(self, view: View, object_id: int, track: ObjectTrack) -> ObjectResult:
+    def _meet(self, view: View, looks: Looks, box: Box | None) -> None:
+        if self.guard is not None and box is not None:
+            self.guard.meet(looks, view.index, view.image, box)
+
+    def _track(self, view: View, track: ObjectTrack) -> Sighting:
+        """Look for an ear where it should be and, if it is lost, where it may be."""
         roi = track.roi.roi() if track.roi else Roi.whole(self.width, self.height)
+        seen = self._look(view, track, roi)
+        if self.guard is None or track.roi is None:
+            return seen
+        if seen.box is not None and self.guard.refuses(
+            track.looks, view.image, view.glimpse(roi), seen.box
+        ):
+            seen = seen.refused()
+        if seen.box is None and self.guard.settings.searches(track.roi):
+            return self._search(view, track, track.roi) or seen
+        return seen
+
+    def _look(self, view: View, track: ObjectTrack, roi: Roi) -> Sighting:
+        """What the memory makes of a region."""
         chosen, prediction = self._remembering(view.index, track.bank, view.features(roi), roi)
-        present = prediction.presence > 0
+        present, box = prediction.presence > 0, None
         if self.roi_settings is not None and track.roi is not None:
             present = present and self._believable(prediction, track.roi)
-            track.roi = self._moved(track.roi, view, prediction, roi, present)
-        if present == (prediction.presence > 0) and self.policy.admit(track.bank, prediction.entry):
+            box = view.box_of(prediction, roi) if present else None
+        return Sighting(prediction, roi, present, box, chosen)
+
+    def _search(self, view: View, track: ObjectTrack, state: RoiState) -> Sighting | None:
+        """Look at ears elsewhere in the frame that may be the lost one."""
+        assert self.guard is not None and self.roi_settings is not None
+        others = [one.looks for one in self.tracks.values() if one is not track]
+        extent = state.ear_side / self.roi_settings.factor
+        for box in self.guard.candidates(view.image, extent, track.looks, others):
+            seen = self._look(view, track, view.start(box).roi())
+            if seen.box is not None and overlap(seen.box, box) >= FOUND_OVERLAP:
+                return seen
+        return None
+
+    def _settle(self, view: View, seen: dict[int, Sighting]) -> dict[int, Sighting]:
+        """Where two ears are seen in one place, believe but one of them."""
+        if self.guard is None:
+            return seen
+        settled = dict(seen)
+        for one, other in combinations(seen, 2):
+            boxes = settled[one].box, settled[other].box
+            if boxes[0] is None or boxes[1] is None:
+                continue
+            if overlap(boxes[0], boxes[1]) >= self.guard.settings.shared:
+                rivals = [self.tracks[one].looks, self.tracks[other].looks]
+                owner = self.guard.owner(view.image, boxes[0], rivals)
+                loser = (other, one)[owner]
+                settled[loser] = settled[loser].refused()
+        return settled
+
+    def _conclude(self, view: View, object_id: int, seen: Sighting) -> ObjectResult:
+        """Learn from what was seen and decided, and say it."""
+        track, prediction, chosen = self.tracks[object_id], seen.prediction, seen.chosen
+        assert chosen is not None
+        if self.roi_settings is not None and track.roi is not None:
+            track.roi = self._moved(track.roi, seen)
+        if self.guard is not None:
+            crop = view.glimpse(seen.roi)
+            self.guard.note(track.looks, view.image, crop, seen.box, prediction.score)
+        believed = seen.present == (prediction.presence > 0)
+        if believed and self.policy.admit(track.bank, prediction.entry):
             track.bank.recent[view.index] = prediction.entry
             self._hand_over(track, prediction)
             self.policy.evict(track.bank)
         anchors = track.bank.keyframes if chosen.anchors is None else chosen.anchors
-        memory = (*anchors, *chosen.frames())
-        return self._result(object_id, view.index, prediction, roi, present, memory, keyframe=False)
+        return seen.result(object_id, view.index, (*anchors, *chosen.frames()))
 
     def _remembering(
         self, index: int, bank: MemoryBank, features: Features, roi: Roi
@@ -237,42 +292,12 @@ class Session:
         needed = settings.reacquire_score if lost else settings.min_score
         return prediction.score >= needed
 
-    def _moved(
-        self, state: RoiState, view: View, prediction: Prediction, roi: Roi, present: bool
-    ) -> RoiState:
+    def _moved(self, state: RoiState, seen: Sighting) -> RoiState:
         """Where the crop goes for the next frame."""
         assert self.roi_settings is not None
-        box = view.box_of(prediction, roi) if present else None
-        if box is None:
+        if seen.box is None and self.guard is not None:
+            return following.wait(state, self.guard.settings.widest)
+        if seen.box is None:
             return following.lose(state, self.roi_settings, self.width, self.height)
-        moved = following.follow(state, box, prediction.score, self.roi_settings)
+        moved = following.follow(state, seen.box, seen.prediction.score, self.roi_settings)
         return bounded(moved, self.width, self.height)
-
-    def _result(
-        self,
-        object_id: int,
-        index: int,
-        prediction: Prediction,
-        roi: Roi,
-        present: bool,
-        memory: tuple[int, ...],
-        *,
-        keyframe: bool,
-    ) -> ObjectResult:
-        logits = prediction.logits
-        if not present and prediction.presence > 0:
-            logits = np.full_like(logits, ABSENT_LOGIT)
-        probability = float(1 / (1 + np.exp(-np.clip(prediction.presence, -50, 50))))
-        if not present:  # what is not believed must not look like presence to a reader either
-            probability = min(probability, 0.5)
-        return ObjectResult(
-            object_id,
-            index,
-            logits,
-            roi,
-            prediction.score,
-            probability,
-            present,
-            memory,
-            keyframe,
-        )

@@ -12,10 +12,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from earvid.errors import StoreError
+from earvid.tracker.looks_state import put_looks, take_looks
 from earvid.tracker.memory import MemoryBank, MemoryEntry
+from earvid.tracker.object_track import ObjectTrack
 from earvid.tracker.results import FrameResult, ObjectResult
 from earvid.tracker.roi import Roi, RoiState
-from earvid.tracker.session import ObjectTrack, Session
+from earvid.tracker.session import Session
 
 _ABOUT = "about"
 
@@ -37,6 +39,7 @@ def dump_session(session: Session) -> bytes:
             "roi": asdict(track.roi) if track.roi else None,
             "start_roi": asdict(track.start_roi) if track.start_roi else None,
             "numbers": track.bank.numbers,
+            "looks": put_looks(tensors, f"{object_id}.looks", track.looks),
             **{
                 part: [_put(tensors, f"{object_id}.{part}.{i}", entry) for i, entry in rows]
                 for part, rows in _parts(track).items()
@@ -78,6 +81,7 @@ def load_session(session: Session, data: bytes) -> None:
             _roi(saved["roi"]),
             _roi(saved["start_roi"]),
             MemoryBank(1, {}, banks["handover"]),
+            take_looks(tensors, f"{key}.looks", saved["looks"]),
         )
 
 

@@ -45,10 +45,16 @@ def calibrate(model: SAM2Base, maker: ClipMaker, count: int = 80) -> Calibration
     a, b = _platt(presence, present)
     here = present > 0
     c, d = _platt(torch.logit(score[here].clamp(1e-4, 1 - 1e-4)), iou[here])
-    decoder = model.sam_mask_decoder
-    _rescale(decoder.pred_obj_score_head.layers[-1], a, b)
-    _rescale(decoder.iou_prediction_head.layers[-1], c, d)
-    return Calibration(c, d, a, b)
+    found = Calibration(c, d, a, b)
+    apply_calibration(model, found)
+    return found
+
+
+def apply_calibration(model: SAM2Base, calibration: Calibration) -> None:
+    """Do to an uncalibrated model, in place, what :func:`calibrate` did to its twin."""
+    c, decoder = calibration, model.sam_mask_decoder
+    _rescale(decoder.pred_obj_score_head.layers[-1], c.presence_stretch, c.presence_shift)
+    _rescale(decoder.iou_prediction_head.layers[-1], c.score_stretch, c.score_shift)
 
 
 def _collect(

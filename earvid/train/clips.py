@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 
 from earvid.train.appearance import film, sample_look
 from earvid.train.distractors import lay_over, lay_under, sample_distractor
-from earvid.train.geometry import PAD_COLOR, Image, area_in_crop, center_of, ear_box, warp
+from earvid.train.geometry import Image, area_in_crop, center_of, ear_box, warp
 from earvid.train.motion import MotionRanges, Placement, crop_homographies, sample_zoom
 from earvid.train.occluders import cover, paint, sample_occluder
+from earvid.train.photos import patch_without_ear
 from earvid.train.rendered import EarMesh, render_clip
 from earvid.train.shapes import shape_still
 from earvid.train.stills import Still
@@ -89,9 +91,10 @@ class ClipMaker:
         self.settings = settings
         self.seed = seed
         folders = [s.name.rsplit("/", 1)[0] for s in self.stills]
+        sizes = Counter(folders)
         # Every folder counts alike in the square root of its size, so that few good photos are
         # neither drowned nor worn out.
-        weight = np.array([folders.count(f) ** -0.5 for f in folders])
+        weight = np.array([sizes[f] ** -0.5 for f in folders])
         self._weight = weight / weight.sum()
 
     def clip(self, index: int) -> TrainingClip:
@@ -248,16 +251,11 @@ class ClipMaker:
 
     def patch(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         """A square patch of a random photo that shows no annotated ear."""
-        side = self.settings.side
-        for _ in range(8):
-            still = self.stills[rng.integers(len(self.stills))]
-            height, width = still.image.shape[:2]
-            size = int(min(height, width) * rng.uniform(0.15, 0.7))
-            y, x = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
-            if not any(ear[y : y + size, x : x + size].any() for ear in still.ears):
-                patch = still.image[y : y + size, x : x + size]
-                return np.asarray(cv2.resize(patch, (side, side)), np.uint8)
-        return np.full((side, side, 3), PAD_COLOR, np.uint8)
+
+        def any_still() -> Still:
+            return self.stills[rng.integers(len(self.stills))]
+
+        return patch_without_ear(rng, any_still, self.settings.side, widest=0.7)
 
 
 def _stretch(rng: np.random.Generator, length: int) -> range:

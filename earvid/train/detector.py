@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +24,15 @@ from earvid.train.detector_loss import detector_loss, make_targets
 from earvid.train.detector_photos import Photo, drawn_photos
 from earvid.train.detector_scenes import Scene, SceneMaker, SceneSettings
 from earvid.train.optimizer import adamw
+from earvid.train.run import (
+    Clock,
+    Timer,
+    append_log,
+    follow,
+    read_checkpoint,
+    set_rates,
+    write_checkpoint,
+)
 from earvid.train.trunk_weights import trunk_weights
 
 
@@ -36,8 +41,9 @@ class DetectorSettings:
     """How to train a detector.
 
     Args:
-        minutes: training time over all sessions of a run; the learning rate follows a cosine
-            over it.
+        minutes: wall time over all sessions of a run, validations included; the learning rate
+            follows a cosine over it. What comes before the first step, and after the last, is not
+            counted.
         learning_rate: peak, for everything but the trunk.
         trunk_factor: the trunk's share of it.
         frozen_stages: trunk stages that keep their initial weights, the stem with them.
@@ -105,16 +111,10 @@ class DetectorTrainer:
         self.network = self._new_network(trunk)
         self.optimizer = self._new_optimizer()
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        self.step, self.elapsed = 0, 0.0
+        self.step, self.clock = 0, Clock(settings.minutes)
         self._fitted = config  # with the confidence as it was fitted last
         run.mkdir(parents=True, exist_ok=True)
-        if (run / "last.pt").exists():
-            self._resume()
-
-    @property
-    def progress(self) -> float:
-        """Share of the training time that is over, 0..1."""
-        return min(1.0, self.elapsed / (60 * self.settings.minutes))
+        self._resume()
 
     def fit(self) -> DetectionScores | None:
         """Train until the time is over; returns scores on the photos held out, if there are any."""
@@ -129,32 +129,36 @@ class DetectorTrainer:
         return scores
 
     def _fit(self) -> None:
-        saved = looked = told = time.monotonic()
+        s = self.settings
+        tell, save, look = Timer(60.0), Timer(s.save_every), Timer(s.look_every)
         recent: list[dict[str, float]] = []
-        size = self.settings.batch
-        batches = ([self.maker.scene(s * size + i) for i in range(size)] for s in count(self.step))
+        batches = (
+            [self.maker.scene(step * s.batch + i) for i in range(s.batch)]
+            for step in count(self.step)
+        )
+        self.clock.start()
         with Prefetch(batches) as scenes:
             for batch in scenes:
-                if self.progress >= 1:
+                if self.clock.progress >= 1:
                     return
-                began = time.monotonic()
                 recent.append(self.train_step(batch))
-                now = time.monotonic()
-                self.elapsed += now - began
-                if now - told > 60:
-                    self._tell(recent, now - told)
-                    told, recent = now, []
-                if now - saved > self.settings.save_every:
+                self.clock.tick()
+                if tell.is_due:
+                    self._tell(recent, tell.passed)
+                    tell.restart()
+                    recent = []
+                if save.is_due:
                     self.save()
-                    saved = time.monotonic()
-                if now - looked > self.settings.look_every:
+                    save.restart()
+                if look.is_due:
                     self.look()
-                    looked = told = time.monotonic()
+                    look.restart()
+                    tell.restart()
 
     def train_step(self, scenes: Sequence[Scene]) -> dict[str, float]:
         """Learn from one batch; returns the losses by name."""
         images = torch.from_numpy(np.stack([s.image for s in scenes])).permute(0, 3, 1, 2)
-        self._set_rates()
+        set_rates(self.optimizer, self.clock.progress, self.step)
         self.network.train()
         self.network.trunk.eval()  # batch statistics stay those of the trunk's origin
         maps = self.network(normalize(images.float()).contiguous(memory_format=torch.channels_last))
@@ -166,22 +170,9 @@ class DetectorTrainer:
         )
         if torch.isfinite(norm):
             self.optimizer.step()
-            self._update_average()
+            follow(self.average, self.network, self.settings.ema, self.step)
         self.step += 1
         return {name: loss.item() for name, loss in losses.items()}
-
-    def _set_rates(self) -> None:
-        warm = min(1.0, (self.step + 1) / 100)
-        rate = warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * rate
-
-    def _update_average(self) -> None:
-        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                if value.is_floating_point():
-                    self.average[name].lerp_(value, 1 - decay)
 
     def _new_network(self, trunk: Path | None) -> EarNetwork:
         torch.manual_seed(self.settings.seed)
@@ -205,44 +196,49 @@ class DetectorTrainer:
 
     def save(self) -> None:
         """Write the checkpoint and the averaged weights, each whole or not at all."""
-        state = {
-            "config": self.config.to_dict(),
-            "network": self.network.state_dict(),
-            "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "elapsed": self.elapsed,
-        }
-        temporary = self.run / "last.pt.partial"
-        torch.save(state, temporary)
-        temporary.replace(self.run / "last.pt")
-        notes = {"steps": self.step, "minutes": round(self.elapsed / 60, 1)}
+        write_checkpoint(
+            self.run,
+            {
+                "config": self.config.to_dict(),
+                "network": self.network.state_dict(),
+                "average": self.average,
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+                "elapsed": self.clock.elapsed,
+            },
+        )
+        notes = {"steps": self.step, "minutes": round(self.clock.minutes, 1)}
         save_weights(self.run / "weights.safetensors", self.average, self._fitted.to_dict(), notes)
 
     def _resume(self) -> None:
-        path = self.run / "last.pt"
+        """Go on with the run that is in the folder, if there is one."""
+        state = read_checkpoint(self.run)
+        if state is None:
+            return
+        if state["config"] != self.config.to_dict() or "network" not in state:
+            raise EarvidError(f"{self.run} holds a run of another kind; choose a new folder.")
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            if state["config"] != self.config.to_dict():
-                raise EarvidError(f"{self.run} holds a run of another kind; choose a new folder.")
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.average = state["average"]
-            self.step, self.elapsed = state["step"], state["elapsed"]
-        except EarvidError:
-            raise
-        except Exception as error:
+        except (RuntimeError, ValueError) as error:
             raise EarvidError(
-                f"{path} is damaged or of another kind of run; choose a new folder."
+                f"{self.run} was begun with other weights of the trunk, or without; go on with the "
+                "same, or choose a new folder."
             ) from error
-        self._log(f"resumed at step {self.step}, {self.elapsed / 60:.1f} min")
+        self.average = state["average"]
+        self.step, self.clock.elapsed = state["step"], state["elapsed"]
+        self._log(f"resumed at step {self.step}, {self.clock.minutes:.1f} min")
 
     def detector(self) -> EarDetector:
         """A detector with the averaged weights, its confidence fitted on the held-out photos."""
         network = EarNetwork(self.config).to(memory_format=torch.channels_last)
         network.load_state_dict(self.average)
         raw = EarDetector(network)
-        return fit_confidence(raw, truths(self.held_out)) if self.held_out else raw
+        fitted = fit_confidence(raw, truths(self.held_out))
+        if fitted is None:
+            self._log(f"step {self.step}  {_unfitted(self.held_out)}")
+            return raw
+        return fitted
 
     def look(self) -> DetectionScores | None:
         """Score the averaged weights on the held-out photos, and draw what is found in scenes."""
@@ -252,22 +248,28 @@ class DetectorTrainer:
         if not self.held_out:
             return None
         scores = score_detector(detector, truths(self.held_out))
-        self._write_log({"kind": "validation", "step": self.step, **asdict(scores)})
+        append_log(self.run, {"kind": "validation", "step": self.step, **asdict(scores)})
         self._log(f"step {self.step}  held out: {scores.sentence()}")
         return scores
 
     def _tell(self, recent: list[dict[str, float]], seconds: float) -> None:
         mean = {key: round(float(np.mean([r[key] for r in recent])), 4) for key in recent[0]}
         rate = round(len(recent) * self.settings.batch / seconds, 1)
-        minutes = round(self.elapsed / 60, 2)
+        minutes = round(self.clock.minutes, 2)
         entry = {"kind": "training", "step": self.step, "minutes": minutes, **mean}
-        self._write_log({**entry, "scenes_per_second": rate})
+        append_log(self.run, {**entry, "scenes_per_second": rate})
         told = "  ".join(f"{name} {value:.3f}" for name, value in mean.items())
         self._log(f"step {self.step}  {minutes:5.1f} min  {told}  {rate:.1f} scenes/s")
 
-    def _write_log(self, entry: dict[str, Any]) -> None:
-        with (self.run / "log.jsonl").open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+
+def _unfitted(held_out: Sequence[Photo]) -> str:
+    """Why the confidence stays as the network gives it, and what that means."""
+    why = (
+        "what is found on the photos held out is not ears and false alarms both"
+        if held_out
+        else "no photos are held out"
+    )
+    return f"the confidence is not fitted and no probability yet, for {why}"
 
 
 def _scene_maker(groups: Sequence[Sequence[Photo]], settings: DetectorSettings) -> SceneMaker:

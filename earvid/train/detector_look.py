@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -15,9 +15,12 @@ from earvid.train.detector_scenes import SceneMaker
 from earvid.train.geometry import ear_box
 
 
-def truths(photos: Sequence[Photo]) -> list[tuple[NDArray[np.uint8], list[Box]]]:
-    """Images with the boxes of their ears, as :mod:`earvid.detect.evaluate` takes them."""
-    return [(photo.image, [ear_box(ear) for ear in photo.ears]) for photo in photos]
+def truths(photos: Sequence[Photo]) -> Iterator[tuple[NDArray[np.uint8], list[Box]]]:
+    """Images with the boxes of their ears, one by one, as :mod:`earvid.detect.evaluate` takes them.
+
+    A photo is decoded when its turn comes.
+    """
+    return ((photo.image, [ear_box(ear) for ear in photo.ears]) for photo in photos)
 
 
 def sample_sheet(detector: EarDetector, maker: SceneMaker, path: Path, count: int = 24) -> None:

@@ -16,7 +16,9 @@ from earvid.errors import EarvidError
 from earvid.sample.clip import make_clip
 from earvid.sample.params import random_ear
 from earvid.train.geometry import ear_box
-from earvid.train.stills import Still, StillRef, load_still
+from earvid.train.photo_files import FilePhoto, photos_of
+from earvid.train.photos import PhotoCache
+from earvid.train.stills import Still, StillRef
 
 LEFT, RIGHT, UNKNOWN = 0, 1, -1
 SIDES = {"left": LEFT, "right": RIGHT, "": UNKNOWN}
@@ -58,6 +60,10 @@ class SideBook:
         self._points: dict[str, list[tuple[float, float, int]]] = {}
         if file is not None:
             self._read(file)
+
+    def tells(self, photo: str) -> bool:
+        """Whether the file speaks of a photo ``folder/stem``."""
+        return photo in self._points
 
     def sides(self, still: Still) -> tuple[int, ...]:
         """The side of each ear of a photo, as far as it is known."""
@@ -102,21 +108,64 @@ def _by_pair(ears: Sequence[NDArray[np.uint8]]) -> tuple[int, ...]:
     return (RIGHT, LEFT) if a0 < c0 else (LEFT, RIGHT)
 
 
-def load_photos(refs: Iterable[StillRef], book: SideBook) -> list[Photo]:
-    """Decode photos and shrink large ones; those without a usable mask are left out.
+class LazyPhoto(Photo):
+    """A photo that is decoded, and shrunk if it is large, when it is looked at.
+
+    Args:
+        file: where it comes from.
+        book: the sides of its ears.
+        cache: what was decoded last.
+    """
+
+    _file: FilePhoto
+    _book: SideBook
+    _cache: PhotoCache[Photo]
+
+    def __init__(self, file: FilePhoto, book: SideBook, cache: PhotoCache[Photo]) -> None:
+        object.__setattr__(self, "_file", file)
+        object.__setattr__(self, "_book", book)
+        object.__setattr__(self, "_cache", cache)
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """``(H, W, 3)`` uint8 RGB."""
+        return self.fetch().image
+
+    @property
+    def ears(self) -> tuple[NDArray[np.uint8], ...]:
+        """One ``(H, W)`` uint8 mask per ear."""
+        return self.fetch().ears
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Per ear: ``LEFT``, ``RIGHT`` or ``UNKNOWN``."""
+        return self.fetch().sides
+
+    def fetch(self) -> Photo:
+        """The decoded photo."""
+        return self._cache.get(f"{self._file.mark}:{self._file.name}", self._load)
+
+    def _load(self) -> Photo:
+        still = self._file.load()
+        ears = tuple(_shrunk(ear) for ear in still.ears)
+        return Photo(_shrunk(still.image), ears, self._book.sides(still))
+
+
+def load_photos(
+    refs: Iterable[StillRef], book: SideBook, cache: PhotoCache[Photo] | None = None
+) -> list[Photo]:
+    """List photos that are decoded when they are needed; those without an ear are left out.
+
+    Args:
+        refs: which photos.
+        book: the sides of their ears.
+        cache: bounds what is held in memory; one of its own by default.
 
     Raises:
-        EarvidError: a file cannot be read.
+        EarvidError: a file cannot be read, or a photo and its mask differ in size.
     """
-    photos = []
-    for ref in refs:
-        still = load_still(ref)
-        if still is not None:
-            sides = book.sides(still)
-            photos.append(
-                Photo(_shrunk(still.image), tuple(_shrunk(ear) for ear in still.ears), sides)
-            )
-    return photos
+    kept: PhotoCache[Photo] = PhotoCache() if cache is None else cache
+    return [LazyPhoto(file, book, kept) for file in photos_of(refs)]
 
 
 def _shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from earvid.models.nano import PAD_COLOR
 from earvid.train.appearance import film, sample_look
 from earvid.train.detector_photos import UNKNOWN, Photo
-from earvid.train.geometry import PAD_COLOR, ear_box, warp
+from earvid.train.geometry import ear_box, warp
 from earvid.train.occluders import cover, paint, sample_occluder
+from earvid.train.photos import patch_without_ear
 
 Image = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
@@ -210,16 +212,7 @@ class SceneMaker:
 
     def _patch(self, rng: np.random.Generator) -> Image:
         """A square patch of a photo that shows no annotated ear."""
-        side = self.settings.side
-        for _ in range(8):
-            photo = self._photo(rng)
-            height, width = photo.image.shape[:2]
-            size = int(min(height, width) * rng.uniform(0.15, 0.9))
-            y, x = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
-            if not any(ear[y : y + size, x : x + size].any() for ear in photo.ears):
-                patch = photo.image[y : y + size, x : x + size]
-                return np.asarray(cv2.resize(patch, (side, side)), np.uint8)
-        return np.full((side, side, 3), PAD_COLOR, np.uint8)
+        return patch_without_ear(rng, lambda: self._photo(rng), self.settings.side, widest=0.9)
 
 
 def _labelled(image: Image, ears: Sequence[_Ear], smallest: float) -> Scene:

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from earvid.models.nano import PAD_COLOR
+
 Image = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
-PAD_COLOR = (124, 116, 104)  # the ImageNet mean: zero after normalization, as in the tracker
 
 
 def ear_box(mask: Image) -> tuple[float, float, float, float]:

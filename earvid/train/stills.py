@@ -91,7 +91,8 @@ def split(
         EarvidError: a pattern matches nothing (most often a typing error), or all photos.
     """
     held = select(refs, hold_out)
-    train = [r for r in refs if r not in set(held)]
+    names = {r.name for r in held}
+    train = [r for r in refs if r.name not in names]
     if not train:
         raise EarvidError("The hold-out patterns match every photo and leave none to learn from.")
     return train, held

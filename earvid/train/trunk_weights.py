@@ -10,11 +10,7 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
 
 from earvid.errors import ModelError
-from earvid.models.nano import trunk_of
-
-# The published network saw (x - 0.5) / 0.5; SAM 2 normalizes by the ImageNet statistics.
-_MEAN = torch.tensor((0.485, 0.456, 0.406))
-_STD = torch.tensor((0.229, 0.224, 0.225))
+from earvid.models.nano import MEAN, STD, trunk_of
 
 
 def load_trunk_weights(model: SAM2Base, path: Path) -> None:
@@ -66,7 +62,9 @@ def trunk_weights(path: Path, target: Mapping[str, Tensor]) -> dict[str, Tensor]
 
 def _adapt_stem(weights: dict[str, Tensor]) -> None:
     """Fold the change of normalization into the first convolution and its batch norm."""
+    # The published network saw (x - 0.5) / 0.5; SAM 2 normalizes by the ImageNet statistics.
     stem = weights["conv_stem.weight"]
-    shift = ((_MEAN - 0.5) / 0.5)[None, :, None, None]
+    mean, std = (stem.new_tensor(values)[None, :, None, None] for values in (MEAN, STD))
+    shift = (mean - 0.5) / 0.5
     weights["bn1.running_mean"] = weights["bn1.running_mean"] - (stem * shift).sum((1, 2, 3))
-    weights["conv_stem.weight"] = stem * (_STD / 0.5)[None, :, None, None]
+    weights["conv_stem.weight"] = stem * (std / 0.5)

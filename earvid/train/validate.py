@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sam2.modeling.sam2_base import SAM2Base
 
-from earvid.train.clips import ClipMaker, TrainingClip
+from earvid.train.clips import ClipMaker, ClipSettings, TrainingClip
 from earvid.train.step import Batch, collate, predict_clips
+from earvid.train.stills import Still
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class ValidationReport:
             f"IoU {self.iou:.3f} ({by_frame})  false presence {self.false_presence:.3f}  "
             f"missed {self.missed:.3f}  score error {self.score_error:.3f}"
         )
+
+
+def held_maker(stills: Sequence[Still], settings: ClipSettings, seed: int) -> ClipMaker:
+    """Makes clips of eight frames, of ears alone, to judge a model by; always the same."""
+    return ClipMaker(stills, replace(settings, length=8, shapes=0.0), seed=seed)
 
 
 def validate(model: SAM2Base, maker: ClipMaker, count: int) -> ValidationReport:

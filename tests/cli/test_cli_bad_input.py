@@ -155,6 +155,7 @@ ROWS = [
     ("train photos --run r --hold-out *", FAILED, "every photo"),
     ("train photos --run r --lengths 1,2", USAGE, "--lengths '1,2' at least 2"),
     ("train photos --run r --lengths long", USAGE, "--lengths 'long'"),
+    ("train photos --run r --frames-per-step 6", USAGE, "8 frames (--lengths) --frames-per-step 6"),
     ("train photos --run r --minutes nan", USAGE, "--minutes above 0"),
     ("train photos --run r --minutes 0", USAGE, "--minutes above 0"),
     ("train photos --run r --learning-rate inf", USAGE, "--learning-rate above 0"),
@@ -163,8 +164,11 @@ ROWS = [
     ("train photos --run r --start narrow.safetensors", FAILED, "does not fit"),
     ("train photos --run r --start a.pt --trunk-weights b", USAGE, "--trunk-weights does nothing"),
     ("train photos --run r --trunk-weights noise.pt", FAILED, "noise.pt cannot be read"),
+    ("train photos --run r --calibrate-on a*", USAGE, "--hold-out give both"),
     ("train photos --run file.txt", FAILED, "file.txt"),
     ("train photos --run file.txt/r", FAILED, "file.txt"),
+    ("train-detector photos --run r --faces-right q*", FAILED, "'q*' matches no photo"),
+    ("train-detector photos --run r --sides words.csv", FAILED, "words.csv is no list of sides"),
 ]  # fmt: skip
 
 

@@ -40,14 +40,15 @@ def at(small, tmp_path, monkeypatch):
 
 
 RUN = ("finetune", "ears", "--run", "run", "--checkpoint", "start.safetensors", "--device", "cpu")
-FEW = ("--steps", 2, "--looks", 1, "--batch", 1, "--length", 2)
+FEW = ("--steps", 2, "--looks", 1, "--batch", 1)
 
 
 def test_a_run_says_before_and_after(at, capfd):
     said = call(capfd, *RUN, *FEW, "--recipe", "image")
     assert said.code == 0, said.err
     assert said.out.count("\n") == 1 and "run/weights.safetensors" in said.out
-    assert "held out" in said.err and "Traceback" not in said.err
+    assert "to learn from: 1 photo of 1 subject" in said.err and "held out" in said.err
+    assert "Traceback" not in said.err
     again = call(capfd, *RUN, *FEW, "--recipe", "image", "--json")
     document = json.loads(again.out)
     assert document["steps"] == 2 and document["recipe"] == "image"
@@ -69,6 +70,14 @@ def test_a_run_says_before_and_after(at, capfd):
         (("--model", "sam2.1-tiny"), 1, "does not fit the model"),
         (("--replay", "nowhere"), 1, "does not exist"),
         (("nowhere.json",), 1, "cannot be read"),
+        (("--recipe", "image", "--length", "3"), 2, "--length does nothing in the image recipe"),
+        (("--replay-share", "0.5"), 2, "--replay-share does nothing without --replay"),
+        (("--clips", "ears"), 2, "--clips does nothing without a store"),
+        (("--min-score", "0.5"), 2, "--min-score does nothing without a store"),
+        (("--images", "ears"), 2, "--images does nothing without a COCO file"),
+        (("--category", "ear"), 2, "--category does nothing without a COCO file"),
+        (("--hold-out", "*/p0*", "--validation", "0.5"), 2, "--validation does nothing beside"),
+        (("--validation", "0"), 2, "--looks does nothing without validation"),
     ],
 )
 def test_mistakes_are_one_sentence(at, capfd, more, code, words):

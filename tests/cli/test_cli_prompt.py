@@ -51,6 +51,60 @@ def test_a_run_that_was_stopped_goes_on_with_the_prompt_it_found(here, capfd, mo
     assert said.code == 0 and Store.open("ear.earvid.zarr").complete
 
 
+def test_a_corrected_store_is_taken_as_it_is(here, capfd):
+    """Found, corrected by hand with points and landmarks, and called again without a prompt."""
+    assert call(capfd, "track", "ear.mp4", "--save-prompt", "found.json").code == 0
+    document = json.loads(Path("found.json").read_text())
+    (ear,) = document["objects"]
+    box = next(iter(ear["frames"].values()))["box"]
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    free = next(str(t) for t in (1, 9) if str(t) not in ear["frames"])
+    ear["frames"][free] = {
+        "points": [[x, y, 1], [2.5, 3.5, 0]],
+        "box": box,
+        "landmarks": {"tragus": [x, y], "lobule": [x + 1, y + 3]},
+    }
+    Path("corrected.json").write_text(json.dumps(document))
+    assert call(capfd, "track", "ear.mp4", "--prompt", "corrected.json").code == 0
+    before = Store.open("ear.earvid.zarr").fingerprint
+
+    again = call(capfd, "track", "ear.mp4")
+    assert again.code == 0 and "nothing to do" in again.out, again.err
+    assert again.err == "earvid: ear.mp4: taking the prompt that ear.earvid.zarr has\n"
+    assert call(capfd, "track", "ear.mp4", "--dry-run").out.startswith("ear.mp4: would skip")
+    assert Store.open("ear.earvid.zarr").fingerprint == before
+    left = call(capfd, "track", "ear.mp4", "--only", "left")
+    assert left.code == 1  # that is another wish
+
+
+def test_a_store_prompted_by_hand_goes_on_without_the_prompt(tracked, here, capfd):
+    shutil.copytree(tracked / "ear.earvid.zarr", "ear.earvid.zarr")
+    said = call(capfd, "track", "ear.mp4")
+    assert said.code == 0 and "nothing to do" in said.out and "taking the prompt" in said.err
+
+
+def test_a_store_prompted_by_a_mask_asks_for_it_again(here, capfd):
+    rows, columns = np.mgrid[:120, :160]
+    mask = ((columns - 70) / 18) ** 2 + ((rows - 60) / 28) ** 2 <= 1
+    cv2.imwrite("mask.png", mask.astype(np.uint8) * 255)
+    assert call(capfd, "track", "ear.mp4", "--mask", "mask.png").code == 0
+    said = call(capfd, "track", "ear.mp4")
+    assert said.code == 1 and len(said.lines) == 1
+    assert "prompted with masks" in said.err and "--overwrite" in said.err
+
+
+def test_prompt_chooses_as_track_does(here, capfd, monkeypatch):
+    """An ear on which the tracking model sees none is taken by neither."""
+    from earvid.detect import TrackerVerifier
+
+    monkeypatch.setattr(TrackerVerifier, "__call__", lambda *_: False)
+    found = call(capfd, "prompt", "ear.mp4", "--save-prompt", "p.json")
+    tracked = call(capfd, "track", "ear.mp4")
+    assert found.code == tracked.code == 1 and "\nright" in found.out
+    assert found.lines[-1] == tracked.lines[-1] and "certain enough" in found.lines[-1]
+    assert not Path("p.json").exists()
+
+
 def test_other_wishes_make_another_run(here, capfd):
     assert call(capfd, "track", "ear.mp4", "--ears", "1").code == 0
     left = call(capfd, "track", "ear.mp4", "--only", "left")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from earvid.detect.calibration import fit_confidence
-from earvid.detect.detector import Detection, EarDetector
-from earvid.detect.evaluate import Judged, judge, summarize
+from earvid.detect.detector import MIN_CONFIDENCE, Detection, EarDetector
+from earvid.detect.evaluate import Judged, judge, score_detector, summarize
 from earvid.detect.network import DetectorConfig, EarNetwork
 
 
@@ -37,7 +37,21 @@ def test_scores_of_nothing():
     assert (scores.recall, scores.average_precision, scores.calibration_error) == (0, 0, 0)
 
 
-def test_confidence_is_left_alone_where_it_cannot_be_fitted():
-    detector = EarDetector(EarNetwork(DetectorConfig(width=32, sizes=(64,))))
+def untrained(**config):
+    return EarDetector(EarNetwork(DetectorConfig(width=32, sizes=(64,), **config)))
+
+
+def test_a_confidence_that_cannot_be_fitted_is_none():
     blank = np.zeros((64, 64, 3), np.uint8)
-    assert fit_confidence(detector, [(blank, [])]).config == detector.config
+    assert fit_confidence(untrained(slope=2.0, offset=0.3), [(blank, [])]) is None
+    assert fit_confidence(untrained(), []) is None
+
+
+def test_recall_below_the_least_confidence_counts_what_detect_leaves_out():
+    faint = untrained(offset=-6.0)  # an untrained network then believes in nothing
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    found = faint.detect(image, min_confidence=0.0)
+    assert found and found[0].confidence < MIN_CONFIDENCE and not faint.detect(image)
+    photos = [(image, [found[0].box])]
+    assert score_detector(faint, photos, confidence=0.5).average_precision == 0
+    assert score_detector(faint, photos, confidence=0.0).recall == 1

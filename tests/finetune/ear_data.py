@@ -44,8 +44,11 @@ def write_store(
     drawn: Drawn,
     status: Sequence[int],
     score: Sequence[float] | None = None,
+    *,
+    ears: int = 1,
+    corrections: list[dict] | None = None,
 ) -> Path:
-    """A clip and its store, with the true masks."""
+    """A clip and its store, with the true masks; of two ears the second is the right half."""
     root.mkdir(parents=True, exist_ok=True)
     with VideoWriter(root / f"{name}.mp4", WIDTH, HEIGHT, 25) as writer:
         for image, _ in drawn:
@@ -58,12 +61,15 @@ def write_store(
             height=HEIGHT,
             fps=25.0,
             times=clip.times,
-            object_ids=(1,),
-            object_names=("left",),
+            object_ids=(1, 2)[:ears],
+            object_names=("left", "right")[:ears],
             keypoints=(),
             memory_slots=1,
             fingerprint="f" * 64,
-            provenance={"clip": {"name": f"{name}.mp4", "sha256": clip.digest()}},
+            provenance={
+                "clip": {"name": f"{name}.mp4", "sha256": clip.digest()},
+                **({} if corrections is None else {"corrections": corrections}),
+            },
         )
     path = root / f"{name}.earvid.zarr"
     with StoreWriter.create(path, spec) as store:
@@ -74,20 +80,24 @@ def write_store(
 
 
 def _record(spec: StoreSpec, t: int, mask: np.ndarray, status: int, score: float) -> FrameRecord:
+    count = len(spec.object_ids)
+    labels = mask.astype(np.uint8)
+    if count == 2:
+        labels[:, int(np.nonzero(mask)[1].mean()) :] *= 2
     ys, xs = np.nonzero(mask)
     box = [xs.min(), ys.min(), xs.max(), ys.max()] if len(xs) else [np.nan] * 4
     return FrameRecord(
         index=t,
-        mask=mask.astype(np.uint8),
+        mask=labels,
         proxy=np.zeros(spec.proxy_size, np.uint8),
-        box=np.array(box, np.float32)[:, None],
-        score=np.array([score], np.float32),
-        presence=np.ones(1, np.float32),
-        area=np.array([mask.sum()], np.float32),
-        memory=np.full((1, 1), -1, np.int32),
-        position=np.zeros((2, 0, 1), np.float32),
-        confidence=np.zeros((0, 1), np.float32),
-        visible=np.zeros((0, 1), np.uint8),
+        box=np.repeat(np.array(box, np.float32)[:, None], count, 1),
+        score=np.full(count, score, np.float32),
+        presence=np.ones(count, np.float32),
+        area=np.full(count, mask.sum(), np.float32),
+        memory=np.full((count, 1), -1, np.int32),
+        position=np.zeros((2, 0, count), np.float32),
+        confidence=np.zeros((0, count), np.float32),
+        visible=np.zeros((0, count), np.uint8),
         status=status,
     )
 

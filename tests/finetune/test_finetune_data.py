@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earvid.errors import EarvidError, StoreError, UsageError, VideoError
-from earvid.finetune import Sources, split_data, subject_of
+from earvid.finetune import Sources, split_data, stores, subject_of
 from earvid.finetune.coco import _unpacked
 from earvid.finetune.crops import choose_frames, photo_clip, track_clip
 from earvid.finetune.gather import gather
-from earvid.finetune.photos import LazyStill, StillCache, reduced
 from earvid.finetune.stores import stretches
 from earvid.finetune.subjects import held_subjects, share_of
+from earvid.finetune.tally import tell_data
 from earvid.train import ClipMaker, ClipSettings, Still
+from earvid.train.photos import LazyStill, PhotoCache, reduced
 
 
 def gathered(*paths, images=None, clips=None, **values):
@@ -154,16 +155,42 @@ def test_folders_that_do_not_fit_are_named(tmp_path, people):
             gathered(path)
 
 
-def test_a_store_gives_its_corrected_frames(tmp_path, clip_frames):
+def test_a_store_gives_its_corrected_frames_and_its_good_ones(tmp_path, clip_frames):
     status = [1, 2, 2, 2, 1, 1, 1, 1, 1, 2]
-    path = write_store(tmp_path / "s", "walk", clip_frames, status)
+    score = [0.2, 0.2, 0.2, 0.99, 0.2, 0.95, 0.2, 0.2, 0.2, np.nan]
+    path = write_store(tmp_path / "s", "walk", clip_frames, status, score)
     found = gathered(path)
-    assert [photo.frame for photo in found.photos] == [1, 2, 3, 9]
+    assert [photo.frame for photo in found.photos] == [1, 2, 3, 5, 9]
     (track,) = found.tracks
-    assert track.frames == (1, 2, 3) and track.subject == "walk"
+    assert track.frames == (1, 2, 3, 5, 9) and track.subject == "walk"
+    (source,) = found.stores
+    assert source.corrected == {1, 2, 3, 9} and source.scored == {5}
     still = found.photos[1].load()
     assert np.array_equal(still.ears[0] > 0, clip_frames[2][1])
     assert np.abs(still.image.astype(int) - clip_frames[2][0]).mean() < 6  # it is that frame
+
+
+def test_only_the_ears_that_were_corrected_are_by_hand(tmp_path, clip_frames):
+    """Of two ears one was prompted anew on frame 4, and neither is well scored there."""
+    status, score = [1] * FRAMES, [0.99] * FRAMES
+    status[4] = status[7] = 2
+    score[4] = score[7] = 0.1
+    corrections = [{"keyframes": {"left": [4]}}, {"keyframes": {"right": [7]}}]
+    path = write_store(
+        tmp_path / "s", "walk", clip_frames, status, score, ears=2, corrections=corrections
+    )
+    (source,) = gathered(path).stores
+    assert source.by_hand == {1: {4}, 2: {7}}
+    others = [t for t in range(FRAMES) if t not in (4, 7)]
+    assert source.frames == {1: sorted([*others, 4]), 2: sorted([*others, 7])}
+
+
+def test_corrected_frames_are_never_left_out_for_others(tmp_path, clip_frames, monkeypatch):
+    monkeypatch.setattr(stores, "STILLS_PER_STORE", 4)
+    status = [1, 1, 2, 1, 1, 1, 1, 2, 1, 1]
+    path = write_store(tmp_path / "s", "walk", clip_frames, status, [0.99] * FRAMES)
+    chosen = [photo.frame for photo in gathered(path).photos]
+    assert len(chosen) == 4 and {2, 7} < set(chosen)
 
 
 def test_without_corrections_scores_decide(tmp_path, clip_frames):
@@ -174,6 +201,33 @@ def test_without_corrections_scores_decide(tmp_path, clip_frames):
     low = write_store(tmp_path / "t", "walk", clip_frames, [1] * FRAMES, [0.3] * FRAMES)
     with pytest.raises(StoreError, match="lower --min-score"):
         gathered(low)
+
+
+def test_how_much_there_is_of_what_is_told(tmp_path, photos, clip_frames):
+    score = [0.99] * 3 + [0.5] * (FRAMES - 3)
+    path = write_store(tmp_path / "s", "walk", clip_frames, [1, 2] + [1] * (FRAMES - 2), score)
+    chosen = settings(hold_out=("ears/p0*",))
+    train, held, replay, nobody = tell_data(split_data(Sources([photos], [path]), chosen), chosen)
+    assert train == "to learn from: 6 photos of 3 subjects"
+    assert held == "held out: 2 photos of 1 subject"
+    assert replay == (
+        "replay: 3 photos of 1 subject, among them frames of 1 clip with 1 frame corrected by hand "
+        "and 2 others scored at least 0.9"
+    )
+    assert "nobody" in nobody and "not measured" in nobody
+
+
+def test_a_replay_of_which_nothing_is_left_is_refused(tmp_path, photos, people):
+    again = write_folder(tmp_path / "again", {"p0": people["p0"]})
+    with pytest.raises(UsageError, match=r"Everybody in the replay \(p0\) is held out"):
+        split_data(Sources([photos], [again]), settings(hold_out=("ears/p0*",)))
+    split = split_data(Sources([photos], [again]), settings(hold_out=("ears/p1*",)))
+    assert len(split.replay.photos) == 2
+
+
+def test_a_pattern_tells_subjects_in_clips_too(photos):
+    (first, *_) = gathered(photos, subject=r"_(\d)").photos
+    assert LazyStill(first, 64, PhotoCache()).subject == first.subject == "0"
 
 
 def test_a_clip_that_is_gone_or_another(tmp_path, clip_frames, people):
@@ -194,7 +248,7 @@ def test_a_clip_that_is_gone_or_another(tmp_path, clip_frames, people):
 
 def test_real_clips_show_the_ear_where_its_mask_is(store, clip_frames):
     (track,) = gathered(store).tracks
-    cache = StillCache(10**7)
+    cache = PhotoCache(10**7)
     plain = track_clip(track, 4, 64, cache)
     assert plain.present.all()
     boxes = [cv2.boundingRect(mask.astype(np.uint8)) for mask in plain.masks]
@@ -219,13 +273,13 @@ def test_frames_are_consecutive_and_begin_with_an_ear(flags, length, seed):
 
 
 def test_photos_are_decoded_when_needed_and_kept_within_bounds(photos):
-    cache = StillCache(60_000)
+    cache = PhotoCache(60_000)
     stills = [LazyStill(photo, 64, cache) for photo in gathered(photos).photos]
     maker = ClipMaker(stills, ClipSettings(side=64, length=2), seed=1)
     assert cache.size == 0
     clips = [maker.clip(i) for i in range(6)]
     assert 0 < cache.size <= 60_000
-    roomy = [LazyStill(photo, 64, StillCache(10**8)) for photo in gathered(photos).photos]
+    roomy = [LazyStill(photo, 64, PhotoCache(10**8)) for photo in gathered(photos).photos]
     again = ClipMaker(roomy, ClipSettings(side=64, length=2), seed=1)
     assert all(np.array_equal(again.clip(i).images, clips[i].images) for i in range(6))
 

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earvid.models.nano import PAD_COLOR
 from earvid.tracker import roi as following
-from earvid.tracker.roi import PAD_COLOR, Roi, RoiSettings
+from earvid.tracker.roi import Roi, RoiSettings
 
 
 def gradient(width=64, height=48):

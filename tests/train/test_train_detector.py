@@ -12,6 +12,7 @@ from earvid.train.detector import DetectorSettings, DetectorTrainer
 from earvid.train.detector_loss import cell_boxes, detector_loss, make_targets
 from earvid.train.detector_photos import LEFT, RIGHT, UNKNOWN, Photo, SideBook, load_photos
 from earvid.train.detector_scenes import SceneMaker, SceneSettings
+from earvid.train.photos import PhotoCache
 
 CONFIG = DetectorConfig(width=32, sizes=(96,))
 SCENES = SceneSettings(side=96, ear=(16.0, 80.0))
@@ -93,20 +94,45 @@ def test_a_run_learns_saves_and_goes_on(tmp_path):
     scenes = [first.maker.scene(i) for i in range(4)]
     losses = [first.train_step(scenes)["total"] for _ in range(40)]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3]), losses
-    first.elapsed = 30.0
+    first.clock.elapsed = 30.0
     first.save()
 
     again = trainer(tmp_path / "run")
-    assert again.step == 40 and again.progress == pytest.approx(0.5)
+    assert again.step == 40 and again.clock.progress == pytest.approx(0.5)
     for name, value in first.network.state_dict().items():
         assert torch.equal(again.network.state_dict()[name], value), name
-    again.elapsed = 59.99
+    again.clock.elapsed = 59.99
     scores = again.fit()
     assert again.step > 40 and scores is not None and 0 <= scores.recall <= 1
     assert list((tmp_path / "run" / "samples").glob("*.png"))
     logged = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     assert json.loads(logged[-1])["kind"] == "validation"
     load_detector(tmp_path / "run" / "weights.safetensors").detect(photo().image)
+
+
+def test_a_confidence_that_is_not_fitted_is_told(tmp_path):
+    said = []
+    settings = DetectorSettings(minutes=1, batch=4, drawn=1, threads=1, frozen_stages=0)
+    groups = [[photo()]]
+    alone = DetectorTrainer(tmp_path / "a", settings, groups, [], config=CONFIG, log=said.append)
+    assert (alone.detector().config.slope, alone.detector().config.offset) == (1.0, 0.0)
+    assert "not fitted" in said[0] and "no photos are held out" in said[0]
+    other = trainer(tmp_path / "b", log=said.append)
+    other.held_out = [Photo(photo().image, (), ())]  # nothing there can be a hit
+    other.detector()
+    assert "not fitted" in said[-1] and "false alarms both" in said[-1]
+
+
+def test_photos_are_decoded_when_needed_and_kept_within_bounds(tmp_path):
+    refs = find_stills([folder(tmp_path / "d", names=[f"p{n}" for n in range(9)])])
+    cache = PhotoCache(3 * 180 * 240 * 4)
+    photos = load_photos(refs, SideBook(), cache)
+    assert len(photos) == 9 and cache.size == 0
+    few = SceneMaker([photos], [1.0], SCENES, 3)
+    all_ = SceneMaker([load_photos(refs, SideBook())], [1.0], SCENES, 3)
+    for index in range(12):
+        assert np.array_equal(few.scene(index).image, all_.scene(index).image)
+        assert 0 < cache.size <= 3 * 180 * 240 * 4
 
 
 def test_another_or_a_damaged_run_is_refused(tmp_path):

@@ -1,17 +1,21 @@
-from dataclasses import replace
+import gc
+import time
+from dataclasses import asdict, replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from test_synthesis import folder, still
 
-from earvid.errors import EarvidError, ModelError
+from earvid.errors import EarvidError, ModelError, UsageError
 from earvid.models import NanoConfig, build_nano, load_model
 from earvid.models.weights import read_weights
-from earvid.train import ClipMaker, ClipSettings, Trainer, TrainSettings, find_stills, split
+from earvid.train import ClipMaker, ClipSettings, Still, Trainer, TrainSettings, find_stills, split
 from earvid.train.losses import LossWeights, frame_loss
 from earvid.train.step import _Decoded, _in_use_first, collate, predict_clips, run_clips
 from earvid.train.trunk_weights import load_trunk_weights
+from earvid.train.validate import held_maker, validate
 
 CONFIG = NanoConfig(image_size=64)
 
@@ -32,12 +36,12 @@ def test_a_run_learns_saves_and_goes_on(tmp_path):
     data = folder(tmp_path / "d")
     first = trainer(tmp_path / "run", data, minutes=0.05)
     report = first.fit()
-    assert first.step > 0 and first.progress == 1.0
+    assert first.step > 0 and first.clock.progress == 1.0
     assert 0 <= report.iou <= 1 and (tmp_path / "run" / "log.jsonl").exists()
     assert list((tmp_path / "run" / "samples").glob("*.png"))
 
-    again = trainer(tmp_path / "run", data, minutes=2 * first.elapsed / 60)
-    assert again.step == first.step and again.progress == pytest.approx(0.5)
+    again = trainer(tmp_path / "run", data, minutes=2 * first.clock.minutes)
+    assert again.step == first.step and again.clock.progress == pytest.approx(0.5)
     for name, value in first.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], value), name
     again.fit()
@@ -113,14 +117,87 @@ def test_a_clip_is_tracked_both_ways_from_its_middle():
         assert np.isfinite(scores).all()
 
 
-def test_a_run_is_calibrated_at_its_end(tmp_path):
-    data = folder(tmp_path / "d")
+def test_a_calibration_stays_until_the_weights_change(tmp_path):
+    data, path = folder(tmp_path / "d"), tmp_path / "run" / "weights.safetensors"
+    judges = find_stills([data])[:1]
     run = trainer(tmp_path / "run", data, minutes=0.02)
+    told = run.fit(judges)
+    weights, about = read_weights(path)
+    assert about["notes"]["calibration"] == asdict(run.calibration)
+    assert about["notes"]["alternatives"] is True
+    model = load_model(checkpoint=path).model
+    held = held_maker(run.held_stills, run.settings.clip, seed=77)
+    assert validate(model, held, 24).score_error == pytest.approx(told.score_error, abs=0.01)
+
+    again = trainer(tmp_path / "run", data, minutes=0.02)
+    assert again.fit() == told  # of the calibrated weights
+    kept, about = read_weights(path)
+    assert all(torch.equal(kept[name], value) for name, value in weights.items())
+    assert about["notes"]["calibration"] == asdict(run.calibration)
+    assert again.calibrate(judges) == run.calibration  # once, and not on top of itself
+
+    longer = trainer(tmp_path / "run", data, minutes=2 * run.clock.minutes)
+    longer.fit()
+    assert longer.calibration is None and "calibration" not in read_weights(path)[1]["notes"]
+
+
+def test_the_time_of_a_run_is_that_of_a_clock_on_the_wall(tmp_path, monkeypatch):
+    """Validations, checkpoints and waiting for clips count."""
+    slow = trainer(tmp_path / "run", folder(tmp_path / "d"), 0.03, look_every=0.0)
+    look = slow.look
+
+    def looking():
+        time.sleep(0.4)
+        return look()
+
+    monkeypatch.setattr(slow, "look", looking)
+    slow.fit()
+    # All of 1.8 s is spent after five steps at the latest, for each is followed by a look.
+    assert slow.step <= 5 and slow.clock.elapsed >= 1.8
+    again = trainer(tmp_path / "run", tmp_path / "d", minutes=0.06)
+    assert again.clock.elapsed == slow.clock.elapsed
+
+
+def test_a_large_folder_trains_in_flat_memory(tmp_path):
+    names = [f"p{n}" for n in range(40)]
+    data = folder(tmp_path / "d", (*names, "z"))
+    of_one = 180 * 240 * 4
+    run = trainer(tmp_path / "run", data, minutes=0.05, cache_bytes=4 * of_one)
+    assert len(run.train_stills) == 40 and run._cache.size == 0
     run.fit()
-    done = run.calibrate(find_stills([data]))
-    notes = read_weights(tmp_path / "run" / "weights.safetensors")[1]["notes"]
-    assert notes["calibration"]["score_stretch"] == done.score_stretch
-    assert notes["alternatives"] is True
+    assert 0 < run._cache.size <= 4 * of_one
+    gc.collect()
+    decoded = [s for s in gc.get_objects() if type(s) is Still and s.name.startswith("d/p")]
+    assert len(decoded) <= 4
+
+
+def test_photos_that_do_not_fit_are_named_before_anything_is_trained(tmp_path):
+    data = folder(tmp_path / "d")
+    (data / "images" / "y.jpg").write_text("none")
+    with pytest.raises(EarvidError, match=r"y.jpg cannot be read"):
+        trainer(tmp_path / "run", data, minutes=1)
+    cv2.imwrite(str(data / "images" / "y.jpg"), np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(EarvidError, match="differ in size"):
+        trainer(tmp_path / "run", data, minutes=1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_with_its_photos_and_its_start_alone(tmp_path):
+    data = folder(tmp_path / "d")
+    trainer(tmp_path / "run", data, minutes=1).save()
+    refs = find_stills([data])
+    settings = TrainSettings(minutes=1, clip=ClipSettings(side=64))
+    with pytest.raises(EarvidError, match="other photos to learn from"):
+        Trainer(tmp_path / "run", CONFIG, settings, refs, [])
+    # Who is held out decides nothing about the weights, and can be split for calibration later.
+    Trainer(tmp_path / "run", CONFIG, settings, split(refs, ["d/z"])[0], [])
+
+
+def test_a_trunk_without_stages_is_not_frozen(tmp_path):
+    config = NanoConfig(trunk="resnet10t", image_size=64)
+    refs = find_stills([folder(tmp_path / "d")])
+    with pytest.raises(UsageError, match="--frozen-stages 0"):
+        Trainer(tmp_path / "run", config, TrainSettings(frozen_stages=1), refs, [])
 
 
 def test_trunk_weights_must_be_those_of_the_trunk(tmp_path):

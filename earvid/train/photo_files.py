@@ -1,8 +1,9 @@
-"""Photos in a folder ``images/`` with masks of the same names in ``masks/``."""
+"""Photos with masks in files beside them, looked through without being decoded."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +11,15 @@ import cv2
 from PIL import Image as Pillow
 
 from earvid.errors import EarvidError
-from earvid.finetune.photos import Photo
-from earvid.train.stills import MIN_EAR_AREA, Still, StillRef, find_stills, load_still
+from earvid.train.stills import MIN_EAR_AREA, Still, StillRef, load_still
 from earvid.train.subjects import subject_of
 
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lay the picture on its side
 
 
 @dataclass(frozen=True)
-class FolderPhoto:
-    """A photo with its mask beside it; see :class:`earvid.finetune.photos.Photo`."""
+class FilePhoto:
+    """A photo with its mask beside it; see :class:`earvid.train.photos.Photo`."""
 
     ref: StillRef
     subject: str
@@ -38,15 +38,18 @@ class FolderPhoto:
         return still
 
 
-def folder_photos(folder: Path, pattern: str | None) -> list[Photo]:
-    """List the photos of a folder whose masks hold an ear; masks are looked into, photos not.
+def photos_of(refs: Iterable[StillRef], pattern: str | None = None) -> list[FilePhoto]:
+    """List the photos whose masks hold an ear; masks are looked into, photos only measured.
+
+    Args:
+        refs: of which photos.
+        pattern: see :func:`earvid.train.subjects.subject_of`.
 
     Raises:
-        EarvidError: the folder is none of this kind, a file cannot be read, or a photo and its
-            mask differ in size.
+        EarvidError: a file cannot be read, or a photo and its mask differ in size.
     """
-    photos: list[Photo] = []
-    for ref in find_stills([folder]):
+    photos: list[FilePhoto] = []
+    for ref in refs:
         mask = cv2.imread(str(ref.mask), cv2.IMREAD_GRAYSCALE)
         if mask is None:
             raise EarvidError(f"{ref.mask} cannot be read as an image.")
@@ -54,12 +57,12 @@ def folder_photos(folder: Path, pattern: str | None) -> list[Photo]:
         if size != mask.shape[::-1]:
             raise EarvidError(
                 f"{ref.mask} is {mask.shape[1]}x{mask.shape[0]} pixels and its photo is "
-                f"{size[0]}x{size[1]}; a mask must have the size of its photo."
+                f"{size[0]}x{size[1]}; a mask must not differ in size from its photo."
             )
         if _holds_ear(mask, ref.mask):
             digest = hashlib.sha256(mask.tobytes()).hexdigest()
             mark = f"{ref.image.stat().st_size}-{digest[:16]}"
-            photos.append(FolderPhoto(ref, subject_of(ref.name, pattern), mark))
+            photos.append(FilePhoto(ref, subject_of(ref.name, pattern), mark))
     return photos
 
 

@@ -1,0 +1,115 @@
+"""Describing the ear of an image by a vector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from earvid.errors import ModelError
+from earvid.models.device import pick_device
+from earvid.models.nano import PAD_COLOR, normalize
+from earvid.models.weights import file_sha256, load_into, read_weights
+from earvid.models.zoo import search_folders
+from earvid.recognize.network import EarEmbedder, RecognizerConfig
+
+RECOGNIZER_FILE = "ear-recognizer.safetensors"
+Box = tuple[float, float, float, float]
+
+
+class EarRecognizer:
+    """A network with its weights, ready to describe ears.
+
+    Args:
+        network: in evaluation mode, on its device.
+        sha256: of the weights file; empty for weights that are in no file.
+    """
+
+    def __init__(self, network: EarEmbedder, sha256: str = "") -> None:
+        self.network, self.sha256 = network.eval(), sha256
+        self.config = network.config
+
+    @property
+    def same(self) -> float:
+        """Cosine from which two descriptions are of one ear."""
+        return self.config.same
+
+    @torch.inference_mode()
+    def describe(self, image: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
+        """Describe an ear.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB.
+            box: of the ear, ``x0, y0, x1, y1``, pixel centers.
+
+        Returns:
+            ``(D,)`` of length 1; the dot product of two is the cosine between them.
+        """
+        crop = ear_crop(image, box, self.config)
+        device = next(self.network.parameters()).device
+        batch = torch.from_numpy(crop).to(device).permute(2, 0, 1)[None].float()
+        described = self.network(normalize(batch).contiguous(memory_format=torch.channels_last))
+        return np.asarray(described[0].float().cpu().numpy(), np.float32)
+
+
+def ear_crop(image: NDArray[np.uint8], box: Box, config: RecognizerConfig) -> NDArray[np.uint8]:
+    """Cut the square around an ear that a recognizer looks at, ``(S, S, 3)`` uint8."""
+    x0, y0, x1, y1 = box
+    extent = config.margin * max(x1 - x0 + 1, y1 - y0 + 1)
+    factor = config.side / extent
+    if factor < 0.75:  # shrink what is needed first, so that nothing aliases
+        grown = round(extent)
+        left, top = round((x0 + x1 - extent) / 2), round((y0 + y1 - extent) / 2)
+        shift = np.array([[1, 0, -left], [0, 1, -top]], np.float32)
+        cut = cv2.warpAffine(
+            image, shift, (grown, grown), flags=cv2.INTER_NEAREST, borderValue=PAD_COLOR
+        )
+        small = cv2.resize(cut, (config.side, config.side), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8)
+    middle = (config.side - 1) / 2
+    matrix = np.array(
+        [
+            [factor, 0, middle - factor * (x0 + x1) / 2],
+            [0, factor, middle - factor * (y0 + y1) / 2],
+        ]
+    )
+    crop = cv2.warpAffine(image, matrix, (config.side, config.side), borderValue=PAD_COLOR)
+    return np.asarray(crop, np.uint8)
+
+
+def load_recognizer(path: Path | None = None, *, device: str = "cpu") -> EarRecognizer:
+    """Load a recognizer.
+
+    Args:
+        path: its weights; those that ship with earvid by default.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``. On a CPU an ear takes a few milliseconds.
+
+    Raises:
+        ModelError: the file is missing, damaged, or holds other weights.
+    """
+    file = path if path is not None else recognizer_file()
+    weights, about = read_weights(file)
+    if "config" not in about:
+        raise ModelError(f"{file} is no ear recognizer: it holds no configuration of one.")
+    network = EarEmbedder(RecognizerConfig.from_dict(about["config"]))
+    load_into(network, weights, str(file))
+    network = network.to(memory_format=torch.channels_last).to(pick_device(device))
+    return EarRecognizer(network, file_sha256(file))
+
+
+def recognizer_file() -> Path:
+    """Where the weights lie that ship with earvid.
+
+    Raises:
+        ModelError: they are missing.
+    """
+    for folder in search_folders():
+        if (folder / RECOGNIZER_FILE).is_file():
+            return folder / RECOGNIZER_FILE
+    raise ModelError(
+        f"The weights of the ear recognizer are not here: put {RECOGNIZER_FILE} into "
+        "./checkpoints, or reinstall earvid, which brings them."
+    )

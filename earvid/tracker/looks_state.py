@@ -1,0 +1,44 @@
+"""How an ear looked, as tensors and plain values and back, exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from earvid.tracker.reentry import Looks, Vector
+
+
+def put_looks(tensors: dict[str, Tensor], name: str, looks: Looks) -> dict[str, Any]:
+    """Add the vectors to ``tensors`` under names that begin with ``name``; returns the rest."""
+    vectors = {
+        **{f"keyframe.{index}": one for index, one in looks.keyframes.items()},
+        **{f"view.{i}": one for i, one in enumerate(looks.views)},
+    }
+    if looks.glimpse is not None:
+        vectors["glimpse"] = looks.glimpse
+    for part, vector in vectors.items():
+        tensors[f"{name}.{part}"] = torch.from_numpy(vector.copy())
+    return {
+        "keyframes": list(looks.keyframes),
+        "views": len(looks.views),
+        "box": looks.box,
+        "steady": looks.steady,
+    }
+
+
+def take_looks(tensors: dict[str, Tensor], name: str, saved: dict[str, Any]) -> Looks:
+    """Read what :func:`put_looks` wrote."""
+
+    def vector(part: str) -> Vector:
+        read: Vector = tensors[f"{name}.{part}"].numpy()
+        return read
+
+    return Looks(
+        {index: vector(f"keyframe.{index}") for index in saved["keyframes"]},
+        [vector(f"view.{i}") for i in range(saved["views"])],
+        vector("glimpse") if f"{name}.glimpse" in tensors else None,
+        None if saved["box"] is None else tuple(saved["box"]),
+        saved["steady"],
+    )
