@@ -12,7 +12,7 @@ from sam2.modeling.sam2_base import SAM2Base
 from earvid.errors import EarvidError
 from earvid.evaluate.metrics import boundary_f, iou
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
-from earvid.tracker import FrameResult, Session, label_frame
+from earvid.tracker import FrameResult, Scout, Session, label_frame
 from earvid.tracker.results import Box, mask_box
 from earvid.train.clips import TrainingClip
 from earvid.train.stills import Still
@@ -123,6 +123,7 @@ def judge_clips(
     *,
     middle: bool = False,
     policy: str = DEFAULT_POLICY,
+    scout: Scout | None = None,
 ) -> Judged:
     """Track clips from a box on one frame and judge all others.
 
@@ -131,25 +132,29 @@ def judge_clips(
         clips: with the ear in view on their first frame.
         middle: prompt the frame in the middle, if the ear is in view there, and track both ways.
         policy: of the memory bank.
+        scout: recognizes ears and finds lost ones, as ``earvid track`` does; ``None`` to track by
+            memory alone.
 
     Raises:
         EarvidError: there are no clips.
     """
     if not clips:
         raise EarvidError("None of the clips shows its whole ear at first, so none can be judged.")
-    parts = [_judge(clip, *_tracked(model, clip, middle, policy)) for clip in clips]
+    parts = [_judge(clip, *_tracked(model, clip, middle, policy, scout)) for clip in clips]
     return Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _tracked(
-    model: SAM2Base, clip: TrainingClip, middle: bool, policy: str
+    model: SAM2Base, clip: TrainingClip, middle: bool, policy: str, scout: Scout | None
 ) -> tuple[dict[int, FrameResult], int]:
     length, height, width = clip.masks.shape
     half = length // 2
     keyframe = half if middle and clip.present[half] else 0
     box = mask_box(clip.masks[keyframe])
     assert box is not None
-    session = Session(model, _prompt(box, keyframe), width, height, length, policy=policy)
+    session = Session(
+        model, _prompt(box, keyframe), width, height, length, policy=policy, scout=scout
+    )
     frames = [Frame(t, float(t), image) for t, image in enumerate(clip.images)]
     results = {t: session.step(frames[t]) for t in range(keyframe, length)}
     back = session.backward()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sam2.modeling.sam2_base import SAM2Base
 
+from earvid.detect import load_scout
 from earvid.evaluate.accuracy import Judged, PhotoScore, judge_clips, judge_photos, segment_photo
 from earvid.evaluate.calibration import Reliability, plot_reliability, reliability
 from earvid.evaluate.scenes import SCENES, make_scenes
@@ -105,11 +106,11 @@ def evaluate_model(
     chosen, notes = _close_ups(stills) if clips else ([], ())
     for note in notes:
         progress(note)
+    scout = load_scout() if clips else None
     for kind in SCENES if clips else ():
         progress(f"{kind} clips")
-        judged[kind] = judge_clips(
-            model, make_scenes(chosen, kind, clips, seed), middle=kind == "clean"
-        )
+        made = make_scenes(chosen, kind, clips, seed)
+        judged[kind] = judge_clips(model, made, middle=kind == "clean", scout=scout)
     return ModelReport({k: v for k, v in photos.items() if v}, judged, notes)
 
 

@@ -70,6 +70,8 @@ class ReentrySettings:
         every: frames from one gathered view to the next.
         views: views gathered beside those of keyframes.
         sure: predicted IoU that a view must have to be gathered.
+        known: cosine with what is known of the ear that a view must have to be gathered; far above
+            what a stranger reaches, for one taken in would bring others like it.
         alike: cosine above which a view is nothing new.
         shared: overlap of two ears' boxes (IoU) from which only one of them can be there.
         widest: side of the waiting crop over its ordinary side.
@@ -83,6 +85,7 @@ class ReentrySettings:
     every: int = 12
     views: int = 6
     sure: float = 0.8
+    known: float = 0.75
     alike: float = 0.92
     shared: float = 0.6
     widest: float = 1.3
@@ -130,9 +133,9 @@ class Looks:
         due = self.steady > 0 and self.steady % settings.every == 0
         return due and score >= settings.sure
 
-    def gather(self, described: Vector, same: float, settings: ReentrySettings) -> None:
+    def gather(self, described: Vector, settings: ReentrySettings) -> None:
         """Keep a view, if it is surely of this ear and shows something new."""
-        if same <= self.likeness(described) < settings.alike:
+        if settings.known <= self.likeness(described) < settings.alike:
             self.views = [*self.views, described][-settings.views :]
 
     def fresh(self) -> Looks:
@@ -177,7 +180,7 @@ class Guard:
         looks.glimpse, looks.box = crop, box
         looks.steady = 0 if box is None else looks.steady + 1
         if box is not None and looks.gathers(score, self.settings):
-            looks.gather(self.scout.describe(image, box), self.scout.same, self.settings)
+            looks.gather(self.scout.describe(image, box), self.settings)
 
     def candidates(
         self, image: Image, extent: float, looks: Looks, others: Iterable[Looks]

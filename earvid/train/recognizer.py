@@ -33,7 +33,7 @@ from earvid.train.trunk_weights import trunk_weights
 
 NEAR = 12  # photos of one folder that lie closer than this may show one person
 _EXAMINED = 6  # pairs of views per held-out ear
-_REFUSED = 0.03  # share of true pairs that may be taken for strangers
+_STRANGERS = 0.01  # share of strangers that may be taken for the ear
 
 
 @dataclass(frozen=True)
@@ -306,7 +306,7 @@ def _unrelated(drawn: Sequence[tuple[KeptEar, KeptEar, bool]]) -> NDArray[np.boo
 def _scores(
     true: NDArray[np.float32], strangers: NDArray[np.float32], mirrored: NDArray[np.float32]
 ) -> RecognizerScores:
-    same = float(np.quantile(true, _REFUSED))
+    same = float(np.quantile(strangers, 1 - _STRANGERS))
     steps = np.linspace(-1, 1, 401)
     refused = (true[None] < steps[:, None]).mean(1)
     taken = (strangers[None] >= steps[:, None]).mean(1)

@@ -196,7 +196,7 @@ def test_a_session_saved_while_the_ear_is_away_goes_on_exactly(model, ear):
 def test_views_are_gathered_only_when_they_are_surely_of_the_ear_and_new():
     looks, settings = Looks({0: np.array([1, 0], np.float32)}), ReentrySettings(views=2)
     for angle in (0.1, 0.6, 2.0, 0.8, 1.2, 1.7):
-        looks.gather(np.array([np.cos(angle), np.sin(angle)], np.float32), 0.8, settings)
+        looks.gather(np.array([np.cos(angle), np.sin(angle)], np.float32), settings)
     # 0.1 and 0.8 show nothing new, 2.0 is another ear, and the rest extends what is known.
     assert [round(float(np.arccos(v[0])), 1) for v in looks.views] == [1.2, 1.7]
 
