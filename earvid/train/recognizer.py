@@ -31,7 +31,7 @@ from earvid.train.run import (
 )
 from earvid.train.trunk_weights import trunk_weights
 
-NEAR = 12  # photos of one folder that lie closer than this may show one person
+NEAR = 12  # photos without names that lie closer than this may show one person
 _EXAMINED = 6  # pairs of views per held-out ear
 _STRANGERS = 0.01  # share of strangers that may be taken for the ear
 
@@ -208,8 +208,8 @@ class RecognizerTrainer:
         self.step += 1
         return loss.item()
 
-    def examine(self) -> RecognizerScores:
-        """Measure the averaged weights on views of the held-out ears."""
+    def examine(self) -> RecognizerScores | None:
+        """Measure the averaged weights on views of the held-out ears of at least two people."""
         network = EarEmbedder(self.config).eval()
         network.load_state_dict(self.average)
         rng = np.random.default_rng((self.settings.seed, 1, 1))
@@ -223,6 +223,9 @@ class RecognizerTrainer:
                 for images in ([p[0] for p in pairs], [p[1] for p in pairs], others)
             )
         unrelated = _unrelated([(ear, ear, False) for ear in ears])
+        if not unrelated.any():
+            self._log("The ears held out are not surely of two people; nothing is measured.")
+            return None
         crossed = (one @ two.T).numpy()
         return _scores(
             true=(one * two).sum(1).numpy(),
@@ -297,8 +300,8 @@ def contrast(described: Tensor, unrelated: NDArray[np.bool_], temperature: float
 def _unrelated(drawn: Sequence[tuple[KeptEar, KeptEar, bool]]) -> NDArray[np.bool_]:
     subjects = np.array([f"{one.subject}{'m' if flipped else ''}" for one, _, flipped in drawn])
     people = np.array([one.subject for one, _, _ in drawn])
-    order = np.array([one.order for one, _, _ in drawn])
-    near = np.abs(order[:, None] - order[None]) < NEAR
+    order = np.array([np.nan if one.order is None else one.order for one, _, _ in drawn])
+    near = np.abs(order[:, None] - order[None]) < NEAR  # never where a name tells people apart
     mirror = (people[:, None] == people[None]) & (subjects[:, None] != subjects[None])
     return np.asarray(mirror | ((people[:, None] != people[None]) & ~near))
 

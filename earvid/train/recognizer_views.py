@@ -26,13 +26,14 @@ class KeptEar:
         image: ``(224, 224, 3)`` uint8 RGB, the ear in its middle.
         near: ``(224, 224)`` uint8, the ear and what touches it; its edge is soft.
         subject: whose ear.
-        order: of the photo in its folder; neighbors may show one person.
+        order: number of the photo, if its name tells nobody apart: neighbors may then show one
+            person.
     """
 
     image: Image
     near: Image
     subject: str
-    order: int
+    order: int | None = None
 
 
 def keep_ears(stills: Iterable[Still | None]) -> list[KeptEar]:
@@ -42,10 +43,12 @@ def keep_ears(stills: Iterable[Still | None]) -> list[KeptEar]:
         if still is None:
             continue
         for number, ear in enumerate(still.ears):
+            named = still.subject != still.name.rsplit("/", 1)[-1]
             # The two ears of one person look alike but for the mirror; they are two.
             name = still.subject if len(still.ears) == 1 else f"{still.subject}#{number}"
             box = ear_box(ear)
-            kept.append(KeptEar(_cut(still.image, box), _near(_cut(ear, box)), name, order))
+            image, near = _cut(still.image, box), _near(_cut(ear, box))
+            kept.append(KeptEar(image, near, name, None if named else order))
     return kept
 
 
