@@ -15,18 +15,25 @@ from earvid.cli.messages import explain, explain_usage, say
 # 'earvid --help' does not wait for PyTorch.
 VERBS = {
     "track": "Track ears through one or several clips.",
+    "batch": "Track ears through many clips, on all of the machine.",
     "prompt": "Find the ears of a clip, without tracking.",
     "show": "Say what is in a store.",
     "render": "Draw a store's results over its clip.",
+    "landmarks": "Write the landmarks of one frame of a store, to correct them.",
+    "export": "Write a store's results for other tools.",
     "qc": "Show how a store's results came about.",
     "download": "Fetch the weights of a model.",
     "train": "Train a model from still photos with masks.",
     "finetune": "Fine-tune a model on ears of your own.",
     "train-detector": "Train the ear detector from still photos with masks.",
+    "train-recognizer": "Train the recognizer that tells a lost ear from another one.",
+    "train-landmarks": "Train the first guess of landmarks from still photos.",
     "evaluate": "Measure how good a model is.",
     "doctor": "Check this installation.",
 }
-RESUMABLE = ("track", "train", "finetune", "train-detector")
+RESUMABLE = (
+    "track", "batch", "train", "finetune", "train-detector", "train-recognizer", "train-landmarks",
+)  # fmt: skip
 INTERRUPTED = 130
 
 

@@ -13,6 +13,8 @@ from earvid.errors import PromptError, UsageError
 from earvid.prompt import FramePrompt, Prompt, parse_box, parse_point, prompt_from_options
 
 ITEMS = "earvid.prompt_items"
+MODE = "earvid.landmarks"
+MODES = ("none", "auto")  # instead of a file of landmarks
 KINDS = ("box", "point", "mask", "landmarks")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +28,13 @@ class PromptCommand(click.Command):
         queues = {kind: list(values.get(kind) or ()) for kind in KINDS}
         ctx.meta[ITEMS] = [
             (p.name, queues[p.name].pop(0)) for p in order if p.name in KINDS and queues[p.name]
+        ]
+        modes = [text for kind, text in ctx.meta[ITEMS] if kind == "landmarks" and text in MODES]
+        ctx.meta[MODE] = modes[-1] if modes else "prompt"
+        ctx.meta[ITEMS] = [
+            (kind, text)
+            for kind, text in ctx.meta[ITEMS]
+            if kind != "landmarks" or text not in MODES
         ]
         return super().parse_args(ctx, args)
 
@@ -58,7 +67,8 @@ def prompt_options(function: F) -> F:
         click.option("--mask", type=FILE, multiple=True, metavar="FILE",
                      help="Mask image of an ear."),
         click.option("--landmarks", type=FILE, multiple=True, metavar="FILE",
-                     help="Landmarks of an ear: .json, .csv or iBUG .pts."),
+                     help="Landmarks of an ear: .json, .csv or iBUG .pts. 'auto' guesses those of "
+                     "ears without, 'none' follows none."),
         click.option("--keyframe", type=click.IntRange(min=0), default=0, show_default=True,
                      metavar="N", help="Frame of these options, counted from 0."),
         click.option("--prompt", "prompt_file", type=FILE, callback=as_path, metavar="FILE",

@@ -26,11 +26,15 @@ def command(store: Path, as_json: bool) -> None:
         f"{about['clip']}: {about['frames']} frames of {width} × {height} pixels at "
         f"{about['fps']:.2f} frames/s, {state}, model {about['model'] or 'unknown'}"
     )
+    if about["landmarks"]:
+        scheme = f" ({about['scheme']})" if about["scheme"] else ""
+        click.echo(f"{about['landmarks']} landmarks per ear{scheme}")
     for ear in about["ears"]:
         click.echo(ear_line(ear))
 
 
 def _about(path: Path) -> dict[str, Any]:
+    from earvid.landmarks import scheme_of
     from earvid.pipeline.report import ear_dict, summarize
     from earvid.store import Store
 
@@ -45,6 +49,7 @@ def _about(path: Path) -> dict[str, Any]:
         "done": round(store.progress, 4),
         "model": (store.provenance.get("model") or {}).get("name"),
         "landmarks": len(store.keypoints),
+        "scheme": scheme_of(store.keypoints).name or None,
         "ears": [ear_dict(ear) for ear in summarize(store)],
         "fingerprint": store.fingerprint,
         "provenance": store.provenance,

@@ -13,7 +13,7 @@ from earvid.cli.found import SEARCH, Search, find, search_options
 from earvid.cli.messages import explain, hush_opencv, say, sentence
 from earvid.cli.options import FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
-from earvid.cli.prompts import PromptCommand, given_prompt, prompt_beside, prompt_options
+from earvid.cli.prompts import MODE, PromptCommand, given_prompt, prompt_beside, prompt_options
 from earvid.cli.words import ear_line, spans, to_json
 from earvid.errors import UsageError, VideoError
 
@@ -80,6 +80,14 @@ class _Job:
     help="Follow each ear with a crop, or look at the whole frame as stock SAM 2 does.",
 )
 @click.option(
+    "--reentry",
+    type=click.Choice(["anywhere", "nearby"]),
+    default="anywhere",
+    show_default=True,
+    help="Look for a lost ear in the whole frame, and recognize it; or about where it was lost, by "
+    "memory alone. With --roi off, always by memory alone.",
+)
+@click.option(
     "--policy",
     type=click.Choice(POLICIES),
     default=POLICIES[0],
@@ -111,6 +119,7 @@ def command(
     checkpoint: Path | None,
     device: str,
     roi: str,
+    reentry: str,
     policy: str,
     reader: Any,
     overwrite: bool,
@@ -122,7 +131,8 @@ def command(
 
     CLIP is a video or a folder of images. Results go to a zarr store; a run that was stopped goes
     on where it was. Without prompt options, <clip>.prompt.json beside the clip is used; without
-    that, the ears are found, each is prompted on its best frame, and what was chosen is told.
+    that, the prompt that its store has; without that, the ears are found, each is prompted on its
+    best frame, and what was chosen is told.
 
     A complete store is corrected when the prompt has got more keyframes, another prompt on some of
     them, or more ears: each ear is tracked anew from a keyframe that changed to the keyframes
@@ -140,7 +150,14 @@ def command(
 
     _refuse_shared_store(clips, output)
     settings = TrackSettings(
-        model=model, checkpoint=checkpoint, device=device, roi=roi, policy=policy, reader=reader
+        model=model,
+        checkpoint=checkpoint,
+        device=device,
+        roi=roi,
+        reentry=reentry,
+        policy=policy,
+        landmarks=ctx.meta[MODE],
+        reader=reader,
     )
     # Several clips share one model; and a check of everything includes the weights.
     shared = len(clips) > 1 or dry_run
@@ -210,7 +227,7 @@ def _run(clip: Path, job: _Job) -> dict[str, Any]:
 
 
 def _prompt_for(clip: Path, job: _Job) -> tuple[Prompt, dict[str, Any] | None, LoadedModel | None]:
-    """The prompt given, the one beside the clip, or one that is found, with a note of how.
+    """The prompt given, the one beside the clip, its store's, or one that is found, with a note.
 
     The model comes with it if it is loaded, as it is for a second look at what was found.
     """

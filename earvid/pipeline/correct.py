@@ -70,7 +70,16 @@ def correct(
             )
             merger = Merger(maker, old, verdict.changes.corrected)
             writer = correction.writer
-            tracked = Fills(clip, prompt, sessions, fills, merger, writer, progress).run()
+            tracked = Fills(
+                clip,
+                prompt,
+                sessions,
+                fills,
+                merger,
+                writer,
+                progress,
+                landmarks=settings.follows_landmarks,
+            ).run()
             ears = summarize(Store.open(correction.draft))
             writer.finish({"ears": [asdict(ear) for ear in ears]})
         correction.commit()

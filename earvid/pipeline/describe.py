@@ -71,7 +71,7 @@ def make_spec(
         times=clip.times,
         object_ids=tuple(ear.id for ear in ears),
         object_names=tuple(ear.name for ear in ears),
-        keypoints=keypoint_names(origin.prompt),
+        keypoints=keypoint_names(origin.prompt) if settings.follows_landmarks else (),
         memory_slots=max(least_slots, session.policy.slots(keyframes)),
         fingerprint=fingerprint,
         provenance=provenance,
@@ -108,7 +108,12 @@ def _provenance(
             "device": loaded.device,
             "alternatives": session.engine.alternatives,
         },
-        "settings": {"roi": settings.roi, "policy": session.policy.describe()},
+        "settings": {
+            "roi": settings.roi,
+            "reentry": settings.reentry if settings.scouts else "nearby",
+            "policy": session.policy.describe(),
+            "landmarks": settings.landmarks,
+        },
         "prompt": origin.prompt.to_json(),
         **({} if found is None else {"found": dict(found)}),
     }

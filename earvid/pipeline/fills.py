@@ -9,6 +9,7 @@ import numpy as np
 
 from earvid.errors import StoreError
 from earvid.pipeline.changes import Fill
+from earvid.pipeline.marks import Marks, MarkTracks, dump_marks, load_marks
 from earvid.pipeline.merging import Merger
 from earvid.pipeline.sessions import Sessions
 from earvid.prefetch import Prefetch
@@ -24,6 +25,8 @@ from earvid.tracker import (
     load_session,
 )
 from earvid.video import Clip, Frame
+
+_LANDMARKS = ".landmarks"
 
 
 class Fills:
@@ -41,6 +44,7 @@ class Fills:
         merger: joins results and the old store.
         writer: of the new store, begun or resumed.
         progress: called with frames done and frames in all; a frame counts once per stretch.
+        landmarks: whether they are followed, too.
     """
 
     def __init__(
@@ -52,7 +56,10 @@ class Fills:
         merger: Merger,
         writer: StoreWriter,
         progress: Callable[[int, int], None] | None,
+        *,
+        landmarks: bool,
     ) -> None:
+        self._landmarks = landmarks
         self._clip, self._prompt, self._sessions = clip, prompt, sessions
         self._fills, self._merger, self._writer = fills, merger, writer
         self._progress = progress or (lambda done, total: None)
@@ -62,43 +69,50 @@ class Fills:
 
     def run(self) -> int:
         """Track and write what is not done yet; returns how many frames this run tracked."""
-        number, passed, data = self._restore()
+        number, passed, saved = self._restore()
         before = sum(len(fill.frames) for fill in self._fills[:number]) + passed
         self._done = before
         for at in range(number, len(self._fills)):
-            self._fill(at, passed, data)
-            passed, data = 0, None
+            self._fill(at, passed, saved)
+            passed, saved = 0, None
         for shard in np.flatnonzero(self._writer.status[:: self._length] == PENDING):
             self._write(int(shard), {})
         return self._done - before
 
-    def _restore(self) -> tuple[int, int, bytes | None]:
-        """Return which stretch to go on with, how many of its frames are done, and its session."""
+    def _restore(self) -> tuple[int, int, dict[str, bytes] | None]:
+        """Return which stretch to go on with, how many of its frames are done, and its state."""
         saved = self._writer.load_state()
         if saved is None:
             return 0, 0, None
         try:
             about = json.loads(saved["fill"])
-            return int(about["number"]), int(about["passed"]), saved["session"]
+            number, passed = int(about["number"]), int(about["passed"])
         except (KeyError, ValueError) as error:
             raise self._damaged() from error
+        if "session" not in saved:
+            raise self._damaged()
+        return number, passed, saved
 
-    def _fill(self, number: int, passed: int, data: bytes | None) -> None:
+    def _fill(self, number: int, passed: int, saved: dict[str, bytes] | None) -> None:
         fill = self._fills[number]
         frames = fill.frames[passed:]
         if not frames:
             return
-        session = self._session(fill, data)
+        session, tracks = self._session(fill, saved), self._marks(fill, saved)
         results: list[FrameResult] = []
+        marked: dict[int, Marks] = {}
         with Prefetch(self._frames(frames)) as decoded:
             for frame in decoded:
                 skips = frame.damaged
                 results.append(session.skip(frame.index) if skips else session.step(frame))
+                marked[frame.index] = tracks.step(frame, results[-1])
                 passed += 1
                 self._done += 1
                 if frame.index == frames[-1] or self._ends_shard(frame.index, fill.direction):
-                    self._close(number, passed, session, results)
-                    results = []
+                    about = {"number": number, "passed": passed}
+                    state = {"session": dump_session(session), **tracks.dump()}
+                    self._close(about, state, results, marked)
+                    results, marked = [], {}
                 self._progress(self._done, self._total)
 
     def _frames(self, frames: range) -> Iterable[Frame]:
@@ -106,31 +120,47 @@ class Fills:
             return self._clip.frames(frames.start, frames.stop)
         return self._clip.frames_backward(frames.start, frames.stop + 1)
 
-    def _session(self, fill: Fill, data: bytes | None) -> Session:
+    def _session(self, fill: Fill, saved: dict[str, bytes] | None) -> Session:
         object_id, keyframe = fill.object_id, fill.keyframe
-        if data is None:
+        if saved is None:
             return self._sessions.starting_at(self._prompt, object_id, keyframe, fill.direction)
         prompt = self._sessions.begun_at(self._prompt, object_id, keyframe)
         session = self._sessions.blank(prompt, fill.direction)
-        load_session(session, data)
+        load_session(session, saved["session"])
         return session
+
+    def _marks(self, fill: Fill, saved: dict[str, bytes] | None) -> MarkTracks:
+        ears = tuple(ear for ear in self._prompt.objects if ear.id == fill.object_id)
+        tracks = MarkTracks(self._clip, Prompt(ears), fill.direction, wanted=self._landmarks)
+        if saved is not None:
+            tracks.load(saved)
+        elif fill.direction < 0:
+            tracks.begin(fill.object_id, fill.keyframe)
+        return tracks
 
     def _ends_shard(self, index: int, direction: int) -> bool:
         return index // self._length != (index + direction) // self._length
 
     def _close(
-        self, number: int, passed: int, session: Session, results: list[FrameResult]
+        self,
+        about: dict[str, int],
+        state: dict[str, bytes],
+        results: list[FrameResult],
+        marked: dict[int, Marks],
     ) -> None:
         """Stage or write what a stretch had for a shard, then save how far it is."""
-        shard = results[0].index // self._length
-        staged = {**(self._writer.load_stage(shard) or {}), str(number): dump_results(results)}
+        shard, number = results[0].index // self._length, about["number"]
+        staged = {
+            **(self._writer.load_stage(shard) or {}),
+            f"{number}": dump_results(results),
+            f"{number}{_LANDMARKS}": dump_marks(marked),
+        }
         whole = number == self._touching(shard)[-1]
         if whole:
             self._write(shard, staged)
         else:
             self._writer.stage(shard, staged)
-        about = json.dumps({"number": number, "passed": passed}).encode()
-        self._writer.save_state({"fill": about, "session": dump_session(session)})
+        self._writer.save_state({"fill": json.dumps(about).encode(), **state})
         if whole:
             self._writer.drop_stage(shard)
 
@@ -144,15 +174,19 @@ class Fills:
         ]
 
     def _write(self, shard: int, staged: Mapping[str, bytes]) -> None:
-        if [int(number) for number in staged] != self._touching(shard):
+        fills = [name for name in staged if not name.endswith(_LANDMARKS)]
+        if [int(number) for number in fills] != self._touching(shard):
             raise self._damaged()
         frames = self._writer.spec.shard_range(shard)
         tracked: dict[int, dict[int, ObjectResult]] = {index: {} for index in frames}
-        for data in staged.values():
-            for index, result in load_results(data).items():
+        marked: dict[int, Marks] = {index: {} for index in frames}
+        for number in fills:
+            for index, result in load_results(staged[number]).items():
                 tracked[index].update(result.objects)
+            for index, marks in load_marks(staged.get(number + _LANDMARKS)).items():
+                marked[index].update(marks)
         for index, results in tracked.items():
-            self._writer.add(self._merger.record(index, results))
+            self._writer.add(self._merger.record(index, results, marked[index]))
 
     def _damaged(self) -> StoreError:
         path = self._writer.path

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from earvid.pipeline.marks import Marks
 from earvid.pipeline.records import RecordMaker
 from earvid.store import CORRECTED, FrameRecord, Store
 from earvid.tracker import FrameResult, LabeledFrame, ObjectResult, label_frame
@@ -37,19 +38,21 @@ class Merger:
         self._points_now = [maker.keypoints.index(name) for name in shared]
         self._points_then = [old.keypoints.index(name) for name in shared]
 
-    def record(self, index: int, results: Mapping[int, ObjectResult]) -> FrameRecord:
+    def record(self, index: int, results: Mapping[int, ObjectResult], marks: Marks) -> FrameRecord:
         """Build the record of one frame.
 
         Args:
             index: of the frame.
             results: the ears that were tracked anew on it; the others are kept.
+            marks: the landmarks of the former.
         """
         old = self._old
         kept = [object_id for object_id in self._places if object_id not in results]
         labeled = self._labeled(old.mask(index), results, kept)
         status = CORRECTED if index in self._corrected else int(old.tracks.status[index])
         gray = np.asarray(old.proxy[index], np.uint8)
-        record = self._maker.assemble(FrameResult(index, dict(results)), labeled, gray, status)
+        tracked = FrameResult(index, dict(results))
+        record = self._maker.assemble(tracked, labeled, marks, gray, status)
         for object_id in kept:
             self._keep(record, *self._places[object_id])
         return record

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from earvid.detect import scout_digests
 from earvid.errors import StoreError
 from earvid.pipeline.changes import Changes, find_changes, keyframe_digests
 from earvid.pipeline.settings import TrackSettings
@@ -16,7 +17,7 @@ from earvid.prompt import Prompt
 from earvid.store import Decision, check_fingerprint, read_header
 from earvid.tracker import RoiSettings
 
-STATE_VERSION = 3  # of what the fingerprint covers; a change makes old stores "different"
+STATE_VERSION = 4  # of what the fingerprint covers; a change makes old stores "different"
 
 # What differs, in the words of an error.
 _WORDS = {
@@ -25,7 +26,9 @@ _WORDS = {
     "model": "model",
     "weights": "weights",
     "roi": "roi",
+    "reentry": "reentry",
     "policy": "policy",
+    "landmarks": "landmarks",
 }
 
 
@@ -60,7 +63,9 @@ class Origin:
             "model": model,
             "weights": weights,
             "roi": asdict(RoiSettings()) if settings.roi == "follow" else "off",
+            "reentry": scout_digests() if settings.scouts else "nearby",
             "policy": settings.make_policy().describe(),
+            "landmarks": "prompt" if settings.follows_landmarks else "none",
         }
         return cls(json.loads(json.dumps(parts)), prompt)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from earvid.errors import StoreError
 from earvid.pipeline.background import Background
+from earvid.pipeline.marks import Marks, MarkTracks, dump_marks, load_marks
 from earvid.pipeline.plan import Plan
 from earvid.pipeline.records import RecordMaker
 from earvid.prefetch import Prefetch
@@ -34,6 +35,7 @@ class Passes:
     Args:
         clip: the frames.
         session: forward, fresh, prepared with the keyframes.
+        marks: follows the landmarks, forward and fresh.
         maker: builds records.
         writer: of the store, new or resumed.
         shard_length: frames per shard.
@@ -44,12 +46,14 @@ class Passes:
         self,
         clip: Clip,
         session: Session,
+        marks: MarkTracks,
         maker: RecordMaker,
         writer: StoreWriter,
         shard_length: int,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        self.clip, self.session, self.maker, self.writer = clip, session, maker, writer
+        self.clip, self.session, self.marks = clip, session, marks
+        self.maker, self.writer = maker, writer
         self.plan = Plan.make(session.prompt, len(clip), shard_length)
         self._progress = progress or (lambda done, total: None)
         self._depth = max(2, min(32, QUEUE_BYTES // (3 * maker.width * maker.height)))
@@ -64,7 +68,7 @@ class Passes:
                 self._forward(background, start)
                 background.drain()  # the way back reads what was staged
                 start = self.plan.seam - 1
-                self.session = self.session.backward()
+                self.session, self.marks = self.session.backward(), self.marks.backward()
             if start >= 0:
                 self._backward(background, start)
         return self._tracked
@@ -83,68 +87,85 @@ class Passes:
                 "The saved state of this store is damaged; use --overwrite."
             ) from error
         if direction == "backward":
-            self.session = self.session.backward()
+            self.session, self.marks = self.session.backward(), self.marks.backward()
             self._before = len(self.clip) - min(start + 1, self.plan.first)
         else:
             self._before = start - self.plan.first
         load_session(self.session, data)
+        self.marks.load(saved)
         return direction, start
 
     def _forward(self, background: Background, start: int) -> None:
         plan = self.plan
         staged: list[FrameResult] = []
+        marked: dict[int, Marks] = {}
         with Prefetch(self.clip.frames(start), self._depth) as frames:
             for frame in frames:
-                result = self._step(frame)
+                result, marks = self._step(frame)
                 if frame.index >= plan.seam:
-                    self._put(background, frame, result)
+                    self._put(background, frame, result, marks)
                 else:
                     staged.append(result)
+                    marked[frame.index] = marks
                 if plan.ends_forward(frame.index):
                     if staged:
-                        self._stage(background, plan.shard(frame.index), staged)
-                        staged = []
+                        self._stage(background, plan.shard(frame.index), staged, marked)
+                        staged, marked = [], {}
                     self._checkpoint(background, "forward", frame.index + 1)
                 self._count()
 
     def _backward(self, background: Background, start: int) -> None:
         plan = self.plan
         staged: dict[int, FrameResult] = {}
+        marked: dict[int, Marks] = {}
         with Prefetch(self.clip.frames_backward(start), self._depth) as frames:
             for frame in frames:
                 index = frame.index
                 if index >= plan.first and index not in staged:
-                    staged = self._staged(plan.shard(index))
-                result = self._step(frame)
+                    staged, marked = self._staged(plan.shard(index))
+                result, marks = self._step(frame)
                 if index >= plan.first:
                     result = FrameResult(index, {**result.objects, **staged.pop(index).objects})
-                self._put(background, frame, result)
+                    marks = {**marks, **marked.get(index, {})}
+                self._put(background, frame, result, marks)
                 if plan.ends_backward(index):
                     self._checkpoint(background, "backward", index - 1)
                     background.submit(partial(self.writer.drop_stage, plan.shard(index)))
                 if index < plan.first:
                     self._count()
 
-    def _step(self, frame: Frame) -> FrameResult:
-        return self.session.skip(frame.index) if frame.damaged else self.session.step(frame)
+    def _step(self, frame: Frame) -> tuple[FrameResult, Marks]:
+        skips = frame.damaged
+        result = self.session.skip(frame.index) if skips else self.session.step(frame)
+        return result, self.marks.step(frame, result)
 
-    def _put(self, background: Background, frame: Frame, result: FrameResult) -> None:
+    def _put(self, background: Background, frame: Frame, result: FrameResult, marks: Marks) -> None:
         image = frame.image
-        background.submit(lambda: self.writer.add(self.maker.record(image, result)))
+        background.submit(lambda: self.writer.add(self.maker.record(image, result, marks)))
 
-    def _stage(self, background: Background, shard: int, staged: list[FrameResult]) -> None:
-        data = dump_results(staged)
-        background.submit(lambda: self.writer.stage(shard, {"results": data}))
+    def _stage(
+        self,
+        background: Background,
+        shard: int,
+        staged: list[FrameResult],
+        marked: dict[int, Marks],
+    ) -> None:
+        blobs = {"results": dump_results(staged), "landmarks": dump_marks(marked)}
+        background.submit(lambda: self.writer.stage(shard, blobs))
 
-    def _staged(self, shard: int) -> dict[int, FrameResult]:
+    def _staged(self, shard: int) -> tuple[dict[int, FrameResult], dict[int, Marks]]:
         blobs = self.writer.load_stage(shard)
         if blobs is None:
             raise StoreError("The staged results of this store are damaged; use --overwrite.")
-        return load_results(blobs["results"])
+        return load_results(blobs["results"]), load_marks(blobs.get("landmarks"))
 
     def _checkpoint(self, background: Background, direction: str, following: int) -> None:
         about: dict[str, Any] = {"direction": direction, "next": following}
-        blobs = {"pass": json.dumps(about).encode(), "session": dump_session(self.session)}
+        blobs = {
+            "pass": json.dumps(about).encode(),
+            "session": dump_session(self.session),
+            **self.marks.dump(),
+        }
         # In the writer's order: a checkpoint never precedes the shard that it speaks of.
         background.submit(lambda: self.writer.save_state(blobs))
 

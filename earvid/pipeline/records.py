@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from earvid.pipeline.marks import Marks, landmark_names
 from earvid.prompt import Prompt
 from earvid.store import CORRECTED, DONE, PROXY_STEP, FrameRecord
 from earvid.tracker import FrameResult, LabeledFrame, label_frame
@@ -21,7 +22,7 @@ class RecordMaker:
         prompt: of the clip.
         width: of the frames, pixels.
         height: of the frames, pixels.
-        keypoints: names of all landmarks in the prompt.
+        keypoints: names of all landmarks in the store.
         slots: memory frames that are recorded per mask.
         tidy: drop specks from masks.
     """
@@ -33,25 +34,32 @@ class RecordMaker:
     slots: int
     tidy: bool
 
-    def record(self, image: NDArray[np.uint8], result: FrameResult) -> FrameRecord:
+    def record(self, image: NDArray[np.uint8], result: FrameResult, marks: Marks) -> FrameRecord:
         """Build the record of one frame.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB.
             result: all ears of the frame.
+            marks: their landmarks.
         """
         labeled = label_frame(result.objects.values(), self.width, self.height, tidy=self.tidy)
         status = CORRECTED if self._corrected(result) else DONE
-        return self.assemble(result, labeled, proxy(image), status)
+        return self.assemble(result, labeled, marks, proxy(image), status)
 
     def assemble(
-        self, result: FrameResult, labeled: LabeledFrame, gray: NDArray[np.uint8], status: int
+        self,
+        result: FrameResult,
+        labeled: LabeledFrame,
+        marks: Marks,
+        gray: NDArray[np.uint8],
+        status: int,
     ) -> FrameRecord:
         """Put the record of one frame together.
 
         Args:
             result: ears of the frame; those that are missing have a record without values.
             labeled: their masks.
+            marks: their landmarks.
             gray: the frame as :func:`proxy` gives it.
             status: of the frame.
         """
@@ -72,7 +80,7 @@ class RecordMaker:
             found = labeled.boxes.get(ear.id)
             if found is not None:
                 box[:, n], score[n], area[n] = found, one.score, labeled.areas[ear.id]
-        position, confidence, visible = self._landmarks(result.index)
+        position, confidence, visible = self._landmarks(marks)
         return FrameRecord(
             index=result.index,
             mask=labeled.labels,
@@ -96,19 +104,22 @@ class RecordMaker:
         )
 
     def _landmarks(
-        self, index: int
+        self, marks: Marks
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
-        """The landmarks that a person placed on this frame; others are unknown."""
+        """Position, confidence and visibility of the landmarks of all ears."""
         count, keypoints = len(self.prompt.objects), len(self.keypoints)
         position = np.full((2, keypoints, count), np.nan, np.float32)
         confidence = np.full((keypoints, count), np.nan, np.float32)
         visible = np.zeros((keypoints, count), np.uint8)
         row = {name: k for k, name in enumerate(self.keypoints)}
         for n, ear in enumerate(self.prompt.objects):
-            given = ear.frames.get(index)
-            for name, point in (given.landmarks if given else {}).items():
-                k = row[name]
-                position[:, k, n], confidence[k, n], visible[k, n] = point, 1.0, 1
+            one = marks.get(ear.id)
+            if one is None or not keypoints:
+                continue
+            rows = [row[name] for name in landmark_names(ear)]
+            position[:, rows, n] = one.points.T
+            confidence[rows, n] = one.confidence
+            visible[rows, n] = one.visible
         return position, confidence, visible
 
 
@@ -123,10 +134,4 @@ def proxy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def keypoint_names(prompt: Prompt) -> tuple[str, ...]:
     """All landmark names of a prompt, in the order in which they first appear."""
-    names = {
-        name: None
-        for ear in prompt.objects
-        for given in ear.frames.values()
-        for name in given.landmarks
-    }
-    return tuple(names)
+    return tuple({name: None for ear in prompt.objects for name in landmark_names(ear)})

@@ -12,6 +12,8 @@ from earvid.models import LoadedModel, load_model, pick_device, weights_file
 from earvid.models.weights import file_sha256
 from earvid.pipeline.correct import correct
 from earvid.pipeline.describe import first_spec
+from earvid.pipeline.guesses import with_guesses
+from earvid.pipeline.marks import MarkTracks
 from earvid.pipeline.origin import Origin, Verdict, judge
 from earvid.pipeline.passes import Passes
 from earvid.pipeline.records import RecordMaker
@@ -114,6 +116,8 @@ def _judge(
     """Validate the prompt and look at the store, before a model is loaded."""
     info = clip.info
     prompt.validate(info.width, info.height, info.frame_count)
+    if settings.landmarks == "auto":
+        prompt = with_guesses(clip, prompt)
     pick_device(settings.device)
     if model is None:
         weights = file_sha256(weights_file(settings.model, settings.checkpoint))
@@ -155,7 +159,8 @@ def _track(
         )
         tracked = 0
         if writer.pending:  # killed while it finished, a store lacks nothing but that
-            tracked = Passes(clip, session, maker, writer, spec.shard_length, progress).run()
+            marks = MarkTracks(clip, origin.prompt, wanted=settings.follows_landmarks)
+            tracked = Passes(clip, session, marks, maker, writer, spec.shard_length, progress).run()
         ears = summarize(Store.open(target))
         writer.finish({"ears": [asdict(ear) for ear in ears]})
     seconds = time.monotonic() - began

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from earvid.detect import load_scout
 from earvid.models import LoadedModel
 from earvid.pipeline.alternatives import has_alternatives
 from earvid.pipeline.settings import TrackSettings
 from earvid.prompt import Prompt
-from earvid.tracker import MemoryEntry, RoiSettings, Session
+from earvid.tracker import ObjectTrack, RoiSettings, Session
 from earvid.video import Clip, Frame
 
 
@@ -23,8 +24,9 @@ class Sessions:
 
     def __init__(self, loaded: LoadedModel, clip: Clip, settings: TrackSettings) -> None:
         self._loaded, self._clip, self._settings = loaded, clip, settings
+        self._scout = load_scout(device=loaded.device) if settings.scouts else None
         self._alternatives = has_alternatives(loaded.weights)
-        self._known: dict[int, dict[int, MemoryEntry]] = {}  # keyframes, by object id
+        self._known: dict[int, ObjectTrack] = {}  # what keyframes teach, by object id
 
     def blank(self, prompt: Prompt, direction: int = 1) -> Session:
         """A session that has seen nothing yet."""
@@ -38,6 +40,7 @@ class Sessions:
             roi=RoiSettings() if settings.roi == "follow" else None,
             policy=settings.make_policy,
             alternatives=self._alternatives,
+            scout=self._scout,
             direction=direction,
         )
 
@@ -67,9 +70,11 @@ class Sessions:
         """
         if object_id not in self._known:  # looked at once, however many stretches there are
             ear = _ear(prompt, object_id)
-            self._known[object_id] = self.prepared(ear).tracks[object_id].bank.keyframes
+            self._known[object_id] = self.prepared(ear).tracks[object_id]
         session = self.blank(self.begun_at(prompt, object_id, keyframe))
-        session.tracks[object_id].bank.keyframes = dict(self._known[object_id])
+        known = self._known[object_id]
+        session.tracks[object_id].bank.keyframes = dict(known.bank.keyframes)
+        session.tracks[object_id].looks = known.looks.fresh()
         if direction > 0:
             return session
         session.step(self._keyframe(session, keyframe))

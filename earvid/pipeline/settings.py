@@ -12,6 +12,8 @@ from earvid.tracker import Fifo, MemoryPolicy, policy
 from earvid.video import ReaderName
 
 ROIS = ("follow", "off")
+REENTRIES = ("anywhere", "nearby")
+LANDMARKS = ("prompt", "auto", "none")
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,14 @@ class TrackSettings:
         checkpoint: weights to use instead of the model's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         roi: ``follow`` an ear with a crop, or ``off``: look at the whole frame as stock SAM 2.
+        reentry: where a lost ear is looked for: ``anywhere`` in the frame, with a detector, and
+            found only if it is recognized; or ``nearby``, by memory alone. See
+            :mod:`earvid.tracker.reentry`. Without a crop it is always the latter.
         policy: of the memory bank, one of ``earvid.tracker.POLICIES``.
         policy_parameters: of that policy, by name; the others have their defaults, and ``maps`` and
             ``pointers`` those of the model.
+        landmarks: ``prompt``: those that the prompt has are followed; ``auto``: those of an ear
+            that has none are guessed first; ``none``: they only tell where the ear is.
         reader: ``auto``, ``decord`` or ``pyav``.
         shard_bytes: memory for one shard of masks.
 
@@ -37,15 +44,35 @@ class TrackSettings:
     checkpoint: Path | None = None
     device: str = "auto"
     roi: str = "follow"
+    reentry: str = "anywhere"
     policy: str = Fifo.name
     policy_parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
+    landmarks: str = "prompt"
     reader: ReaderName = "auto"
     shard_bytes: int = 64 * 2**20
 
     def __post_init__(self) -> None:
         if self.roi not in ROIS:
             raise UsageError(f"There is no roi {self.roi!r}; choose from {', '.join(ROIS)}.")
+        if self.reentry not in REENTRIES:
+            raise UsageError(
+                f"There is no reentry {self.reentry!r}; choose from {', '.join(REENTRIES)}."
+            )
+        if self.landmarks not in LANDMARKS:
+            raise UsageError(
+                f"There are no landmarks {self.landmarks!r}; choose from {', '.join(LANDMARKS)}."
+            )
         self.make_policy()
+
+    @property
+    def follows_landmarks(self) -> bool:
+        """Whether the landmarks of the prompt are followed."""
+        return self.landmarks != "none"
+
+    @property
+    def scouts(self) -> bool:
+        """Whether a detector and a recognizer take part."""
+        return self.roi == "follow" and self.reentry == "anywhere"
 
     def make_policy(self, **sizes: int) -> MemoryPolicy:
         """Make the policy.

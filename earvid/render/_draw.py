@@ -1,5 +1,8 @@
 """Drawing on an image in place: masks, boxes and landmarks."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +16,9 @@ SHADE: Color = (16, 16, 16)
 """RGB of what lies under bright lines and text, so that they can be read on any background."""
 
 RIM_OPACITY = 0.5
+
+CURVE_OPACITY = 0.6
+"""Of the lines between landmarks, so that the edges that they follow can be seen through them."""
 
 SIDE_PER_LINE = 30
 """Pixels of an ear's side for each pixel of its contour's width."""
@@ -99,6 +105,42 @@ def draw_landmarks(
         if rim:
             _circle(image, point, radius + rim, SHADE, FILLED if seen else 1)
         _circle(image, point, radius, _pale(color), FILLED if seen else 1)
+
+
+def draw_curves(
+    image: Image,
+    points: npt.NDArray[np.float64],
+    visible: npt.NDArray[np.bool_],
+    curves: Sequence[Sequence[int]],
+    color: Color,
+    sizes: Sizes,
+) -> None:
+    """Draw the curves that landmarks lie on, as far as both ends of a piece are visible.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, changed in place.
+        points: (K, 2) `(x, y)` in pixels, NaN = none.
+        visible: (K,) bool.
+        curves: Landmarks of each curve, in order; every curve has its own shade.
+        color: RGB of the ear.
+        sizes: Of lines.
+    """
+    shown = visible & np.isfinite(points).all(axis=1)
+    drawn = image.copy()
+    for number, curve in enumerate(curves):
+        shade = _shaded(color, number, len(curves))
+        for start, end in pairwise(curve):
+            if shown[start] and shown[end]:
+                piece = _fixed(points[[start, end]])
+                cv2.polylines(drawn, [piece], False, shade, sizes.thin, cv2.LINE_AA, FRACTION_BITS)
+    cv2.addWeighted(drawn, CURVE_OPACITY, image, 1 - CURVE_OPACITY, 0, dst=image)
+
+
+def _shaded(color: Color, number: int, count: int) -> Color:
+    """A shade of a color, from full to pale."""
+    white = 0.75 * number / max(1, count - 1)
+    red, green, blue = (round(value + (255 - value) * white) for value in color)
+    return red, green, blue
 
 
 def _dot_radius(points: npt.NDArray[np.float64], sizes: Sizes) -> float:

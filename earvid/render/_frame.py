@@ -6,7 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from earvid.render._chips import ChipLayer
-from earvid.render._draw import Image, draw_contour, draw_corners, draw_landmarks, fill_mask
+from earvid.render._draw import (
+    Image,
+    draw_contour,
+    draw_corners,
+    draw_curves,
+    draw_landmarks,
+    fill_mask,
+)
 from earvid.render._marks import EarMarks, FrameMarks
 from earvid.render._style import DEFAULT_STYLE, Color, Style, sizes_for
 
@@ -67,6 +74,8 @@ def _draw_ear(
     if style.box and ear.present and ear.box is not None:
         draw_corners(image, ear.box, color, sizes)
     if style.landmarks and ear.present:
+        if ear.curves:
+            draw_curves(image, ear.landmarks, ear.visible, ear.curves, color, sizes)
         draw_landmarks(image, ear.landmarks, ear.visible, color, sizes)
 
 

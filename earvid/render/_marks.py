@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from earvid.landmarks import scheme_of
+
 Status = Literal["pending", "done", "corrected"]
 STATUSES: tuple[Status, ...] = ("pending", "done", "corrected")
 
@@ -63,6 +65,10 @@ class StoreLike(Protocol):
         """Name of each object."""
 
     @property
+    def keypoints(self) -> Sequence[str]:
+        """Name of each landmark."""
+
+    @property
     def status(self) -> npt.NDArray[Any]:
         """(T,) 0 pending, 1 done, 2 corrected by hand."""
 
@@ -94,6 +100,7 @@ class EarMarks:
         box: `(x0, y0, x1, y1)` in source-frame pixels, or None.
         landmarks: (K, 2) `(x, y)` in source-frame pixels, NaN = none.
         visible: (K,) bool, which landmarks are visible.
+        curves: Landmarks that follow one another, for each curve of their scheme.
     """
 
     id: int
@@ -103,6 +110,7 @@ class EarMarks:
     box: tuple[float, float, float, float] | None = None
     landmarks: npt.NDArray[np.float64] = field(default_factory=_no_landmarks)
     visible: npt.NDArray[np.bool_] = field(default_factory=_no_flags)
+    curves: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +137,7 @@ class MarksReader:
 
     def __init__(self, store: StoreLike) -> None:
         self._store = store
+        self._curves = tuple(scheme_of(store.keypoints).contours.values())
         # A store may grow while it is read. Its writer sets the status last, so what is done
         # before the tracks are read is whole; and the tracks may have been read earlier.
         status = np.asarray(store.status)
@@ -163,6 +172,7 @@ class MarksReader:
             box=(x0, y0, x1, y1) if np.isfinite(box).all() else None,
             landmarks=np.asarray(tracks.position[index, :, :, column], float).T,
             visible=np.asarray(tracks.visible[index, :, column]) != 0,
+            curves=self._curves,
         )
 
 

@@ -40,7 +40,7 @@ def write_clip(path, times=None):
     return path
 
 
-def write_store(path, width=WIDTH, height=HEIGHT, frames=FRAMES):
+def write_store(path, width=WIDTH, height=HEIGHT, frames=FRAMES, keypoints=("seen", "hidden")):
     """Write a store in which the last shard is still to come, and open it."""
     spec = StoreSpec(
         clip_name="clip.mp4",
@@ -51,7 +51,7 @@ def write_store(path, width=WIDTH, height=HEIGHT, frames=FRAMES):
         times=np.arange(frames) / 25,
         object_ids=(EAR,),
         object_names=("left",),
-        keypoints=("seen", "hidden"),
+        keypoints=keypoints,
         memory_slots=0,
         fingerprint="0" * 64,
         shard_bytes=SHARD * width * height,
@@ -68,6 +68,7 @@ def record(index, spec):
     x0, y0, x1, y1 = ear_box(index)
     corners = np.array([[x0], [y0], [x1], [y1]], np.float32)
     points = np.array([[[x0 + 9], [x0 + 19]], [[y0 + 9], [y0 + 19]]], np.float32)
+    points = np.tile(points, (1, -(-len(spec.keypoints) // 2), 1))[:, : len(spec.keypoints)]
     return FrameRecord(
         index=index,
         mask=mask,
@@ -78,7 +79,7 @@ def record(index, spec):
         area=np.array([np.count_nonzero(mask)], np.float32),
         memory=np.zeros((1, 0), np.int32),
         position=points if present else np.full_like(points, np.nan),
-        confidence=np.full((2, 1), 0.5, np.float32),
-        visible=np.array([[1], [0]], np.uint8),
+        confidence=np.full((len(spec.keypoints), 1), 0.5, np.float32),
+        visible=1 - np.arange(len(spec.keypoints), dtype=np.uint8)[:, None] % 2,
         status=2 if index == CORRECTED else 1,
     )

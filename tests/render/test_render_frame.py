@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earvid.errors import UsageError
-from earvid.render import EarMarks, FrameMarks, Style, render_frame
+from earvid.render import EarMarks, FrameMarks, Style, marks_at, render_frame
 from earvid.store import PALETTE
 
 NOTICE = (255, 205, 90)
@@ -198,3 +198,25 @@ def test_the_render_room_needs_no_torch():
     code = "import earvid.render, sys; print({'torch', 'sam2', 'click'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_curves_join_visible_neighbors_only():
+    points = np.array([[20.0, 20.0], [60.0, 20.0], [100.0, 20.0], [100.0, 60.0]])
+    flags = np.array([True, True, True, False])
+    one = ear(1, box=None, landmarks=points, visible=flags, curves=((0, 1), (2, 3)))
+    style = Style(fill=0, contour=False, box=False, labels=False, frame_number=False)
+    drawn = render_frame(gray(), FrameMarks(None, (one,)), style=style)
+    assert (drawn[20, 40] != 120).any()  # between two that are seen
+    assert (drawn[20, 80] == 120).all()  # of two curves
+    assert (drawn[40, 100] == 120).all()  # to one that is hidden
+
+
+def test_the_curves_of_a_known_scheme_are_drawn(tmp_path):
+    from drawn_clip import write_store
+
+    from earvid.landmarks import IBUG55
+
+    store = write_store(tmp_path / "s.zarr")
+    assert marks_at(store, 0).ears[0].curves == ()
+    named = write_store(tmp_path / "named.zarr", keypoints=IBUG55.names)
+    assert marks_at(named, 0).ears[0].curves == tuple(IBUG55.contours.values())

@@ -1,0 +1,190 @@
+"""Which clips: those of a folder, of names and patterns, or of a manifest."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from earvid.errors import UsageError
+from earvid.video.image_source import SUFFIXES as IMAGES
+
+VIDEOS = (
+    ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts",
+    ".webm", ".wmv",
+)  # fmt: skip
+OURS = (".overlay.mp4", ".matte.mp4", ".crop.mp4")
+"""Ends of the names of videos that earvid makes, which are no clips of a folder."""
+
+COLUMNS = ("clip", "prompt", "keyframe", "output")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A clip of a batch.
+
+    Args:
+        clip: video file or folder of images.
+        prompt: a prompt file, mask image or landmarks file, or a box or point as text; None is the
+            prompt beside the clip, or one that is found.
+        keyframe: frame of the prompt, unless that is a file that names its frames.
+        output: of the store; None is beside the clip.
+        folder: where a relative path of the prompt begins.
+        problem: what is wrong with its line of the manifest.
+    """
+
+    clip: Path
+    prompt: str | None = None
+    keyframe: int | None = None
+    output: Path | None = None
+    folder: Path = Path()
+    problem: str | None = None
+
+    @property
+    def store(self) -> Path:
+        """Where its results go."""
+        if self.output is not None:
+            return self.output
+        stem = self.clip.name if self.clip.is_dir() else self.clip.stem
+        return self.clip.with_name(f"{stem}.earvid.zarr")
+
+
+def gather(sources: Sequence[str | Path]) -> tuple[Entry, ...]:
+    """List the clips of a batch.
+
+    Args:
+        sources: folders of clips, manifests (`.csv`), clips, and patterns such as `day1/*.mp4`.
+
+    Raises:
+        UsageError: one names nothing, a manifest is malformed, or two clips share a store.
+    """
+    entries = tuple(entry for source in sources for entry in _of_source(str(source)))
+    check_stores(entries)
+    return entries
+
+
+def read_manifest(path: Path) -> tuple[Entry, ...]:
+    """Read a CSV file with the columns clip, prompt, keyframe and output, of which clip has to be.
+
+    Its paths begin at its folder. A line that makes no sense is an entry that fails.
+
+    Raises:
+        UsageError: it cannot be read, has other columns, or has no clips.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file, restkey="", strict=True)
+            _check_columns(table.fieldnames or (), path)
+            entries = tuple(
+                _entry(row, f"{path}, line {table.line_num}", path.parent)
+                for row in table
+                if any(row.values())
+            )
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"The manifest {path} cannot be read: {reason}.") from error
+    if not entries:
+        raise UsageError(f"The manifest {path} has no clips; add a line for each.")
+    return entries
+
+
+def shard(entries: Sequence[Entry], text: str) -> tuple[Entry, ...]:
+    """The part of a batch that one job of several does.
+
+    Args:
+        entries: of the whole batch, the same for all jobs.
+        text: `I/N`, the job's number from 1 to N.
+
+    Raises:
+        UsageError: it is no such text.
+    """
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    number, count = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= number <= count:
+        raise UsageError(f"{text!r} is no shard; write I/N with I from 1 to N, such as 2/8.")
+    return tuple(entries[number - 1 :: count])
+
+
+def check_stores(entries: Sequence[Entry]) -> None:
+    """See that no clip would replace the results of another.
+
+    Raises:
+        UsageError: two would.
+    """
+    taken: dict[Path, Entry] = {}
+    for entry in entries:
+        store = entry.store.absolute()
+        if store in taken:
+            raise UsageError(
+                f"{taken[store].clip} and {entry.clip} would share the store {entry.store}; name "
+                f"another in the column output of a manifest."
+            )
+        taken[store] = entry
+
+
+def _of_source(source: str) -> Iterator[Entry]:
+    path = Path(source)
+    if path.suffix.lower() == ".csv":
+        yield from read_manifest(path)
+    elif path.is_dir() and not _holds_images(path):
+        yield from map(Entry, _clips_in(path))
+    elif path.exists() or not glob.has_magic(source):
+        yield Entry(path)  # a clip that is not there is one that fails
+    else:
+        found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207  # Path's has no roots
+        if not found:
+            raise UsageError(f"Nothing matches {source!r}; check the pattern.")
+        yield from (Entry(Path(name)) for name in found if not _is_ours(Path(name)))
+
+
+def _clips_in(folder: Path) -> list[Path]:
+    found = [path for path in sorted(folder.iterdir()) if _is_clip(path)]
+    if not found:
+        raise UsageError(f"{folder} holds no clips; name a folder of videos or of image folders.")
+    return found
+
+
+def _is_clip(path: Path) -> bool:
+    if path.name.startswith(".") or _is_ours(path):
+        return False
+    return _holds_images(path) if path.is_dir() else path.suffix.lower() in VIDEOS
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name.endswith(OURS) or path.suffix in (".zarr", ".labels")
+
+
+def _holds_images(folder: Path) -> bool:
+    return any(path.suffix.lower() in IMAGES for path in folder.iterdir())
+
+
+def _check_columns(names: Sequence[str], path: Path) -> None:
+    unknown = [name for name in names if name not in COLUMNS]
+    if "clip" not in names or unknown:
+        what = f"the unknown column {unknown[0]!r}" if unknown else "no column clip"
+        raise UsageError(f"The manifest {path} has {what}; its columns are {', '.join(COLUMNS)}.")
+
+
+def _entry(row: dict[str, str], place: str, folder: Path) -> Entry:
+    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    problem = None
+    keyframe = cells["keyframe"]
+    if not cells["clip"]:
+        problem = f"{place} names no clip; fill the column clip."
+    elif "" in row:
+        problem = f"{place} has more cells than there are columns; put commas in quotes."
+    elif keyframe and not (keyframe.isascii() and keyframe.isdigit()):
+        problem = f"{place} has the keyframe {keyframe!r}; give a frame's number, from 0."
+    elif keyframe and not cells["prompt"]:
+        problem = f"{place} has a keyframe but no prompt; add one, or leave both empty."
+    return Entry(
+        clip=folder / cells["clip"],
+        prompt=cells["prompt"] or None,
+        keyframe=int(keyframe) if keyframe and problem is None else None,
+        output=folder / cells["output"] if cells["output"] else None,
+        folder=folder,
+        problem=problem,
+    )

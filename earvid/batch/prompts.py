@@ -1,0 +1,96 @@
+"""The prompt of a clip of a batch: what its entry says, what lies beside it, or what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from earvid.batch.manifest import Entry
+from earvid.errors import PromptError
+from earvid.prompt import Prompt, prompt_from_options
+from earvid.video.image_source import SUFFIXES as IMAGES
+
+if TYPE_CHECKING:
+    from earvid.detect import Wanted
+    from earvid.models import LoadedModel
+    from earvid.pipeline import TrackSettings
+
+Kind = Literal["box", "point", "mask", "landmarks"]
+LANDMARKS = (".csv", ".pts")
+
+
+def given_prompt(entry: Entry) -> Prompt | None:
+    """The prompt that an entry names, or else the one in `<clip>.prompt.json` beside the clip.
+
+    Raises:
+        PromptError: it is missing or malformed.
+    """
+    if entry.prompt is None:
+        stem = entry.clip.name if entry.clip.is_dir() else entry.clip.stem
+        beside = entry.clip.with_name(f"{stem}.prompt.json")
+        return Prompt.load(beside) if beside.is_file() else None
+    path = entry.folder / entry.prompt
+    if path.suffix.lower() == ".json":
+        if entry.keyframe is not None:
+            raise PromptError(f"{path} names its frames; leave the column keyframe empty.")
+        return Prompt.load(path)
+    kind = _kind(path, entry.prompt)
+    value = str(path) if kind in ("mask", "landmarks") else entry.prompt
+    return prompt_from_options([(kind, value)], entry.keyframe or 0)
+
+
+def _kind(path: Path, text: str) -> Kind:
+    suffix = path.suffix.lower()
+    if suffix in IMAGES:
+        return "mask"
+    if suffix in LANDMARKS:
+        return "landmarks"
+    numbers = text.replace(",", " ").split()
+    try:
+        [float(number) for number in numbers]
+    except ValueError:
+        numbers = []
+    if len(numbers) in (2, 4):
+        return "box" if len(numbers) == 4 else "point"
+    raise PromptError(
+        f"the prompt {text!r} is no prompt file (.json), mask image, landmarks file "
+        f"({', '.join(LANDMARKS)}), box X0,Y0,X1,Y1 or point X,Y."
+    )
+
+
+def found_prompt(
+    entry: Entry,
+    wanted: Wanted,
+    settings: TrackSettings,
+    model: Callable[[], LoadedModel],
+    *,
+    overwrite: bool,
+) -> tuple[Prompt, dict[str, Any] | None]:
+    """Find the ears of a clip, or go on with what an earlier run found.
+
+    Args:
+        entry: the clip.
+        wanted: which ears.
+        settings: how it will be tracked.
+        model: gives the model that is to track, for a second look.
+        overwrite: look anew, whatever an earlier run found.
+
+    Returns:
+        The prompt, and a note for the provenance.
+
+    Raises:
+        EarvidError: no ear is certain enough, or the clip cannot be read.
+    """
+    from earvid.detect import TrackerVerifier, find_prompt, load_detector, recall_prompt
+    from earvid.tracker import RoiSettings
+    from earvid.video import Clip
+
+    detector = load_detector()
+    with Clip.open(entry.clip, reader=settings.reader) as source:
+        earlier = None if overwrite else recall_prompt(entry.store, source, detector, wanted)
+        if earlier is not None:
+            return earlier
+        verifier = TrackerVerifier(model(), RoiSettings() if settings.roi != "off" else None)
+        chosen = find_prompt(source, detector, verifier=verifier, wanted=wanted)
+        return chosen.prompt, chosen.note

@@ -1,0 +1,155 @@
+"""What is done with each clip of a batch, whoever does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from earvid.batch.manifest import Entry
+from earvid.batch.prompts import found_prompt, given_prompt
+from earvid.batch.summary import ClipResult
+from earvid.errors import EarvidError, UsageError, VideoError
+
+if TYPE_CHECKING:
+    from earvid.models import LoadedModel
+    from earvid.pipeline import TrackReport, TrackSettings
+    from earvid.prompt import Prompt
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class TrackJob:
+    """What is asked of every clip.
+
+    Args:
+        settings: how to track.
+        overwrite: replace stores that were made another way.
+        ears: where nobody gave a prompt, at most so many; None is as many as are certain.
+        only: likewise, of this side alone.
+        sentence: says what went wrong, of errors of any kind; a function of a module, since it
+            goes to other processes.
+    """
+
+    settings: TrackSettings
+    overwrite: bool = False
+    ears: int | None = None
+    only: Literal["left", "right"] | None = None
+    sentence: Callable[[Exception], str] = str
+
+
+class Tracker:
+    """Tracks one clip after another with one model, and never stops at a bad one.
+
+    Args:
+        job: what is asked.
+    """
+
+    def __init__(self, job: TrackJob) -> None:
+        self.job = job
+        self._model: LoadedModel | None = None
+
+    def run(self, entry: Entry, progress: Progress | None = None) -> ClipResult:
+        """Track a clip, or go on with it; an error becomes its result."""
+        try:
+            return self._run(entry, progress)
+        except Exception as error:
+            return failed(entry, self.job.sentence(error))
+
+    def look(self, entry: Entry) -> ClipResult:
+        """Check a clip as `run` would, and say what would be done."""
+        try:
+            return self._look(entry)
+        except Exception as error:
+            return failed(entry, self.job.sentence(error))
+
+    def model(self) -> LoadedModel:
+        """The model, which is built when first asked for."""
+        if self._model is None:
+            from earvid.models import load_model
+
+            s = self.job.settings
+            self._model = load_model(s.model, checkpoint=s.checkpoint, device=s.device)
+        return self._model
+
+    def _run(self, entry: Entry, progress: Progress | None) -> ClipResult:
+        from earvid.pipeline import track
+
+        _check(entry)
+        job = self.job
+        prompt, note = given_prompt(entry), None
+        if prompt is None:
+            prompt, note = self._find(entry)
+        report = track(
+            entry.clip,
+            prompt,
+            entry.store,
+            settings=job.settings,
+            model=self.model(),
+            overwrite=job.overwrite,
+            progress=progress,
+            found=note,
+        )
+        return _result(entry, report, note)
+
+    def _find(self, entry: Entry) -> tuple[Prompt, dict[str, Any] | None]:
+        from earvid.detect import Wanted
+
+        job = self.job
+        wanted = Wanted(only=job.only) if job.ears is None else Wanted(job.ears, job.only)
+        return found_prompt(entry, wanted, job.settings, self.model, overwrite=job.overwrite)
+
+    def _look(self, entry: Entry) -> ClipResult:
+        from earvid.pipeline import check
+        from earvid.video import Clip
+
+        _check(entry)
+        prompt = given_prompt(entry)
+        if prompt is None:
+            with Clip.open(entry.clip, reader=self.job.settings.reader) as clip:
+                return _planned(entry, "find ears", len(clip))
+        _, decision = check(
+            entry.clip,
+            prompt,
+            entry.store,
+            settings=self.job.settings,
+            overwrite=self.job.overwrite,
+        )
+        return _planned(entry, decision, None)
+
+
+def failed(entry: Entry, sentence: str, attempts: int = 1) -> ClipResult:
+    """The result of a clip that cannot be tracked."""
+    return ClipResult(
+        str(entry.clip), str(entry.store), "failed", attempts=attempts, error=sentence
+    )
+
+
+def _check(entry: Entry) -> None:
+    if entry.problem is not None:
+        raise UsageError(entry.problem)
+    if not entry.clip.exists():
+        raise VideoError(f"{entry.clip} does not exist; check the path.")
+    if entry.output is not None and not entry.output.parent.is_dir():
+        raise EarvidError(f"The folder {entry.output.parent} does not exist; create it first.")
+
+
+def _planned(entry: Entry, state: str, frames: int | None) -> ClipResult:
+    return ClipResult(str(entry.clip), str(entry.store), state, frames=frames)
+
+
+def _result(entry: Entry, report: TrackReport, note: dict[str, Any] | None) -> ClipResult:
+    plain = report.to_dict()
+    state = "corrected" if report.corrected else "tracked" if report.tracked else "complete"
+    return ClipResult(
+        clip=str(entry.clip),
+        store=str(entry.store),
+        state=state,
+        frames=report.frames,
+        tracked=report.tracked,
+        seconds=plain["seconds"],
+        ears=tuple(plain["ears"]),
+        found=() if note is None else tuple(note["ears"]),
+        warnings=tuple(report.warnings),
+    )

@@ -1,0 +1,133 @@
+"""Batches with real processes: bad clips, killed workers, going on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+
+import pytest
+from clips import FRAMES, ear_box, ten_clips, write_clip, write_manifest
+
+from earvid.batch import Batch, Entry, TrackJob, as_table, gather, write_summary
+from earvid.batch.share import share_threads
+from earvid.batch.task import Tracker
+from earvid.errors import ModelError, UsageError
+from earvid.pipeline import TrackSettings, track
+from earvid.prompt import prompt_from_options
+from earvid.store import Store, compare
+
+JOB = TrackJob(TrackSettings(device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, good):
+    """The store of a clip that was tracked alone."""
+    store = tmp_path_factory.mktemp("alone") / "ear.earvid.zarr"
+    track(good, prompt_from_options([("box", ear_box())]), store, settings=JOB.settings)
+    return store
+
+
+def test_ten_clips_of_which_eight_are_bad(tmp_path, good):
+    manifest, sentences = ten_clips(tmp_path, good)
+    told, seen = [], []
+    batch = Batch(gather([manifest]), JOB, workers=2, told=told.append, progress=seen.append)
+    results = batch.run()
+    for result, sentence in zip(results, sentences, strict=True):
+        if sentence is not None:
+            assert result.state == "failed" and sentence in result.error
+            continue
+        assert (result.state, result.frames, result.tracked) == ("tracked", FRAMES, FRAMES)
+        assert result.error is None and result.frames_per_second > 0
+        assert 0.5 < result.mean_score <= 1 and result.absent == ""
+        assert Store.open(result.store).complete
+    assert sorted(r.clip for r in told) == sorted(r.clip for r in results)
+    assert (seen[-1].clips, seen[-1].total, seen[-1].frames) == (10, 10, 2 * FRAMES)
+    assert not multiprocessing.active_children()
+    check_summaries(tmp_path, results)
+    repair_and_go_on(tmp_path, good)
+
+
+def check_summaries(folder, results):
+    write_summary(folder / "s.csv", results)
+    write_summary(folder / "s.json", results)
+    with (folder / "s.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    plain = json.loads((folder / "s.json").read_text())
+    assert [row["state"] for row in rows] == [one["state"] for one in plain]
+    assert [row["error"] or None for row in rows] == [one["error"] for one in plain]
+    assert plain[0]["ears"][0]["visible"] == FRAMES == int(rows[0]["frames"])
+    assert float(rows[0]["mean_score"]) == plain[0]["mean_score"]
+    table = as_table(results).splitlines()
+    assert len(table) == 1 + len(results) + sum(one.error is not None for one in results)
+
+
+def repair_and_go_on(folder, good):
+    """The same batch, with one of its clips repaired, has that one alone left to do."""
+    shutil.copy(good, folder / "truncated.mp4")
+    rows = [("a.mp4", ear_box()), ("truncated.mp4", ear_box())]
+    entries = gather([write_manifest(folder / "two.csv", rows)])
+    assert [result.state for result in Batch(entries, JOB).look()] == ["skip", "create"]
+
+
+def test_killed_workers(tmp_path, good, undisturbed):
+    """A clip whose worker dies is tried once more; the others do not notice."""
+    for name in ("once.mp4", "twice.mp4"):
+        shutil.copy(good, tmp_path / name)
+    rows = [("once.mp4", ear_box()), ("twice.mp4", ear_box())]
+    entries = gather([write_manifest(tmp_path / "m.csv", rows)])
+    killed = set()
+
+    def kill(progress):
+        """Once at the first clip, and twice at the second."""
+        if progress.frames > FRAMES * progress.clips:
+            for process in multiprocessing.active_children():
+                if len(killed) < 1 + 2 * progress.clips and process.pid not in killed:
+                    killed.add(process.pid)
+                    os.kill(process.pid, signal.SIGKILL)
+
+    saved, failed = Batch(entries, JOB, workers=1, progress=kill).run()
+    assert len(killed) == 3
+    assert (saved.state, saved.attempts) == ("tracked", 2)
+    assert compare(saved.store, undisturbed) == CLIP_NAME
+    assert (failed.state, failed.attempts) == ("failed", 2)
+    assert "killed by signal 9, twice" in failed.error and "memory" in failed.error
+    (left,) = Batch(entries[1:], JOB).look()
+    assert left.state == "resume"
+
+
+CLIP_NAME = ["/", "tracks"]  # what differs between stores of two clips that are equal but in name
+
+
+def test_a_clip_without_a_prompt(tmp_path):
+    """Its ear is found, and a second run goes on with what was found."""
+    entry = Entry(write_clip(tmp_path / "a.mp4", (320, 240), 6))
+    assert Tracker(JOB).look(entry).state == "find ears"
+    first, second = (Tracker(JOB).run(entry) for _ in range(2))
+    assert (first.state, second.state, first.frames) == ("tracked", "complete", 6), first.error
+    (ear,) = first.found
+    assert ear["name"] == first.ears[0]["name"] == "right" and ear["confidence"] > 0.5
+    assert second.found == first.found == tuple(first.to_dict()["found"])
+
+
+def test_what_is_asked_is_checked_before_any_work(tmp_path, good):
+    entries = gather([good])
+    with pytest.raises(UsageError, match="no clips"):
+        Batch([], JOB)
+    with pytest.raises(UsageError, match="0 workers"):
+        Batch(entries, JOB, workers=0)
+    with pytest.raises(UsageError, match="share the store"):
+        Batch(entries * 2, JOB)
+    with pytest.raises(ModelError, match="no model named"):
+        Batch(entries, TrackJob(TrackSettings(model="none")))
+
+
+def test_workers_share_the_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert [share_threads(workers) for workers in (1, 2, 3, 16)] == [8, 4, 2, 1]
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert share_threads(2) == 2

@@ -1,0 +1,175 @@
+"""Landmarks on the whole way, with the embedded model on a small real clip."""
+
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from earvid.models import load_model
+from earvid.pipeline import TrackSettings, track
+from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
+from earvid.sample import load_truth, sample_path
+from earvid.store import Store, compare
+from earvid.video import Clip, VideoWriter
+
+FIRST, FRAMES, WIDTH = 20, 24, 320
+SHARDS_OF_8 = TrackSettings(shard_bytes=8 * 320 * 240, reader="pyav", reentry="nearby")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model()
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """24 frames of the sample clip at half of its size."""
+    path = tmp_path_factory.mktemp("clip") / "small.mp4"
+    with Clip.open(sample_path("ear.mp4")) as source, VideoWriter(path, 320, 240, 30) as writer:
+        for frame in source.frames(FIRST, FIRST + FRAMES):
+            writer.write(cv2.resize(frame.image, (320, 240), interpolation=cv2.INTER_AREA))
+    return path
+
+
+def truth() -> np.ndarray:
+    """(N, 55, 2) pixels of the small clip."""
+    half = (load_truth().landmarks[FIRST : FIRST + FRAMES] + 0.5) / 2 - 0.5
+    return np.asarray(half)
+
+
+def box(index: int) -> tuple[float, ...]:
+    points = truth()[index]
+    return tuple(map(float, np.concatenate([points.min(0) - 2, points.max(0) + 2])))
+
+
+def marked(index: int, count: int = 55, shift: float = 0) -> FramePrompt:
+    points = truth()[index][:count] + shift
+    landmarks = {str(k): (float(x), float(y)) for k, (x, y) in enumerate(points)}
+    return FramePrompt(box=box(index), landmarks=landmarks)
+
+
+def ear(frames: dict[int, FramePrompt], scheme: str | None = None) -> Prompt:
+    return Prompt((ObjectPrompt(id=1, name="right", frames=frames, scheme=scheme),))
+
+
+def errors(store: Store) -> np.ndarray:
+    """(N, K) errors as shares of the diagonal of the ear's box."""
+    points = np.asarray(store.tracks.position)[:, :, :, 0].transpose(0, 2, 1)
+    true = truth()[:, : points.shape[1]]
+    diagonal = np.linalg.norm(np.ptp(truth(), axis=1), axis=1)
+    return np.linalg.norm(points - true, axis=2) / diagonal[:, None]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, clip, model):
+    """The store of an undisturbed run from the middle of the clip."""
+    path = tmp_path_factory.mktemp("whole") / "s.zarr"
+    track(clip, ear({13: marked(13)}, "ibug55"), path, settings=SHARDS_OF_8, model=model)
+    return path
+
+
+def test_both_ways_from_the_keyframe(whole):
+    store = Store.open(whole)
+    assert store.keypoints == tuple(str(k) for k in range(55))
+    wrong = errors(store)
+    assert np.isfinite(wrong).all() and wrong.mean() < 0.006 and wrong.max() < 0.05
+    visible, sure = np.asarray(store.tracks.visible), np.asarray(store.tracks.confidence)
+    assert visible.mean() > 0.98 and (sure[13] == 1).all() and sure.min() > 0
+    np.testing.assert_allclose(wrong[13], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("keyframe", [0, 23])
+def test_shards_do_not_change_the_landmarks(tmp_path, clip, model, keyframe):
+    prompt = ear({keyframe: marked(keyframe)})
+    one = TrackSettings(reader="pyav", reentry="nearby")
+    track(clip, prompt, tmp_path / "one.zarr", settings=one, model=model)
+    track(clip, prompt, tmp_path / "many.zarr", settings=SHARDS_OF_8, model=model)
+    a, b = Store.open(tmp_path / "one.zarr").tracks, Store.open(tmp_path / "many.zarr").tracks
+    for name in ("position", "confidence", "visible"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    assert np.isfinite(a.position).all()
+
+
+CHILD = """
+    from pathlib import Path
+    import sys, torch
+    torch.set_num_threads(1)
+    from earvid.pipeline import TrackSettings, track
+    from earvid.prompt import Prompt
+    clip, prompt, store = map(Path, sys.argv[1:4])
+    settings = TrackSettings(shard_bytes=8 * 320 * 240, reader="pyav", reentry="nearby")
+    def tick(done, total): print(done, flush=True)
+    track(clip, Prompt.load(prompt), store, settings=settings, progress=tick)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a POSIX signal")
+def test_killed_at_random_and_run_again(tmp_path, clip):
+    prompt = tmp_path / "p.json"
+    ear({13: marked(13)}).save(prompt)
+
+    def run(store: Path, frames: int | None) -> bool:
+        command = [sys.executable, "-c", textwrap.dedent(CHILD), clip, prompt, store]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            if frames is not None:
+                for _ in range(frames):
+                    child.stdout.readline()
+                time.sleep(random.Random(frames).uniform(0, 0.05))
+                child.send_signal(signal.SIGKILL)
+            child.communicate()
+        return child.returncode == 0
+
+    assert run(tmp_path / "whole.zarr", None)
+    store = tmp_path / "killed.zarr"
+    for frames in (9, 8):  # on the way forward, and on the way back
+        assert not run(store, frames)
+        assert not Store.open(store).complete
+    assert run(store, None)
+    assert compare(tmp_path / "whole.zarr", store) == []
+
+
+def test_a_correction_moves_the_landmarks_of_its_span_only(tmp_path, whole, clip, model):
+    store = tmp_path / "s.zarr"
+    first = ear({13: marked(13), 2: FramePrompt(box=box(2))})
+    track(clip, first, store, settings=SHARDS_OF_8, model=model)
+    old = np.asarray(Store.open(store).tracks.position)
+    assert np.isfinite(old).all()
+    moved = ear({13: marked(13), 2: FramePrompt(box=box(2)), 8: marked(8, 5, shift=4.0)})
+    report = track(clip, moved, store, settings=SHARDS_OF_8, model=model)
+    assert report.corrected == {"right": ((3, 13),)}
+    new = np.asarray(Store.open(store).tracks.position)
+    kept = np.r_[0:3, 13:FRAMES]
+    np.testing.assert_array_equal(old[kept], new[kept])
+    apart = (new - old)[3:13, :, :, 0]
+    np.testing.assert_allclose(apart[5, :, :5].mean(), 4.0, atol=0.5)
+    assert (apart[:, :, :5].mean((1, 2)) > 2.5).all()  # those that were moved, on all frames
+    assert np.abs(apart[:, :, 25:]).mean() < 1.0  # and the others stay
+
+
+def test_a_keyframe_without_landmarks_gets_them_from_another(tmp_path, clip, model):
+    prompt = ear({0: FramePrompt(box=box(0)), 20: marked(20)})
+    track(clip, prompt, tmp_path / "s.zarr", settings=SHARDS_OF_8, model=model)
+    wrong = errors(Store.open(tmp_path / "s.zarr"))
+    assert np.isfinite(wrong).all() and wrong.mean() < 0.01
+
+
+def test_a_few_named_points_and_none_at_all(tmp_path, clip, model):
+    points = truth()[4]
+    named = {"tragus": tuple(map(float, points[36])), "lobe": tuple(map(float, points[17]))}
+    prompt = ear({4: FramePrompt(box=box(4), landmarks=named)})
+    track(clip, prompt, tmp_path / "s.zarr", settings=SHARDS_OF_8, model=model)
+    store = Store.open(tmp_path / "s.zarr")
+    assert store.keypoints == ("tragus", "lobe")
+    found = np.asarray(store.tracks.position)[:, :, :, 0].transpose(0, 2, 1)
+    assert np.nanmax(np.linalg.norm(found - truth()[:, [36, 17]], axis=2)) < 4
+    none = TrackSettings(reader="pyav", reentry="nearby", landmarks="none")
+    track(clip, prompt, tmp_path / "n.zarr", settings=none, model=model)
+    assert Store.open(tmp_path / "n.zarr").keypoints == ()
