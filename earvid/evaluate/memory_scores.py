@@ -58,7 +58,7 @@ class EarScore:
     @property
     def swaps(self) -> int:
         """How often the mask goes over to another's ear, for at least 3 frames."""
-        return len(absences(1.0 - self.taken, SWAP_FRAMES))
+        return len(absences(np.asarray(1.0 - self.taken, np.float64), SWAP_FRAMES))
 
     @property
     def found(self) -> list[int | None]:

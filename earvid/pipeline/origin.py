@@ -63,7 +63,8 @@ class Origin:
             "model": model,
             "weights": weights,
             "roi": asdict(RoiSettings()) if settings.roi == "follow" else "off",
-            "reentry": scout_digests() if settings.scouts else "nearby",
+            # Without a crop there is no choice, and nothing to tell apart.
+            **({"reentry": _reentry(settings)} if settings.roi == "follow" else {}),
             "policy": settings.make_policy().describe(),
             "landmarks": "prompt" if settings.follows_landmarks else "none",
         }
@@ -144,7 +145,7 @@ def _refuse_other(path: Path, lineage: Mapping[str, Any], origin: Origin) -> Non
     other = [
         _WORDS[key] + _rather(lineage.get(key), value)
         for key, value in origin.parts.items()
-        if lineage.get(key) != value
+        if lineage.get(key, value) != value
     ]
     if not other:
         return
@@ -154,6 +155,10 @@ def _refuse_other(path: Path, lineage: Mapping[str, Any], origin: Origin) -> Non
         f"{path} was made from another {', '.join(other)}: choose another output, or replace it "
         f"with --overwrite."
     )
+
+
+def _reentry(settings: TrackSettings) -> dict[str, str]:
+    return {"name": settings.reentry, **(scout_digests() if settings.scouts else {})}
 
 
 def _rather(there: object, wanted: object) -> str:

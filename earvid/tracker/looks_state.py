@@ -16,8 +16,8 @@ def put_looks(tensors: dict[str, Tensor], name: str, looks: Looks) -> dict[str, 
         **{f"keyframe.{index}": one for index, one in looks.keyframes.items()},
         **{f"view.{i}": one for i, one in enumerate(looks.views)},
     }
-    if looks.glimpse is not None:
-        vectors["glimpse"] = looks.glimpse
+    single = {"glimpse": looks.glimpse, "last": looks.last}
+    vectors.update({part: one for part, one in single.items() if one is not None})
     for part, vector in vectors.items():
         tensors[f"{name}.{part}"] = torch.from_numpy(vector.copy())
     return {
@@ -35,10 +35,14 @@ def take_looks(tensors: dict[str, Tensor], name: str, saved: dict[str, Any]) -> 
         read: Vector = tensors[f"{name}.{part}"].numpy()
         return read
 
+    def maybe(part: str) -> Vector | None:
+        return vector(part) if f"{name}.{part}" in tensors else None
+
     return Looks(
         {index: vector(f"keyframe.{index}") for index in saved["keyframes"]},
         [vector(f"view.{i}") for i in range(saved["views"])],
-        vector("glimpse") if f"{name}.glimpse" in tensors else None,
+        maybe("glimpse"),
         None if saved["box"] is None else tuple(saved["box"]),
+        maybe("last"),
         saved["steady"],
     )

@@ -66,6 +66,7 @@ class ReentrySettings:
         interval: frames from one search to the next.
         tries: ears that are looked at in one search.
         cut: correlation of two crops in a row below which they show different scenes.
+        change: cosine of two descriptions in a row below which another thing is seen.
         jump: overlap of two boxes in a row (IoU) below which the mask jumped.
         every: frames from one gathered view to the next.
         views: views gathered beside those of keyframes.
@@ -74,6 +75,7 @@ class ReentrySettings:
             what a stranger reaches, for one taken in would bring others like it.
         alike: cosine above which a view is nothing new.
         shared: overlap of two ears' boxes (IoU) from which only one of them can be there.
+        clearly: difference of cosines from which one ear is clearly less like what is seen.
         widest: side of the waiting crop over its ordinary side.
     """
 
@@ -81,6 +83,7 @@ class ReentrySettings:
     interval: int = 4
     tries: int = 2
     cut: float = 0.5
+    change: float = 0.5
     jump: float = 0.1
     every: int = 12
     views: int = 6
@@ -88,6 +91,7 @@ class ReentrySettings:
     known: float = 0.75
     alike: float = 0.92
     shared: float = 0.6
+    clearly: float = 0.1
     widest: float = 1.3
 
     def searches(self, state: RoiState) -> bool:
@@ -105,6 +109,7 @@ class Looks:
         views: descriptions gathered since, oldest first.
         glimpse: ``(256,)`` the last crop, tiny and normalized; ``None`` before there was one.
         box: of the last mask, ``x0, y0, x1, y1``; ``None`` while the ear is away.
+        last: ``(D,)`` description on the last frame with the ear.
         steady: frames without a break.
     """
 
@@ -112,6 +117,7 @@ class Looks:
     views: list[Vector] = field(default_factory=list)
     glimpse: Vector | None = None
     box: Box | None = None
+    last: Vector | None = None
     steady: int = 0
 
     def likeness(self, described: Vector) -> float:
@@ -119,14 +125,17 @@ class Looks:
         known = [*self.keyframes.values(), *self.views]
         return max((float(np.dot(one, described)) for one in known), default=-1.0)
 
-    def broken(self, glimpse: Vector, box: Box, settings: ReentrySettings) -> bool:
+    def broken(
+        self, glimpse: Vector, box: Box, described: Vector, settings: ReentrySettings
+    ) -> bool:
         """Whether what is seen now does not continue what was seen a frame ago."""
-        if self.glimpse is None:
+        if self.glimpse is None or self.last is None:
             return False
         if self.box is None:
             return True
         cut = float(np.dot(self.glimpse, glimpse)) < settings.cut
-        return cut or overlap(self.box, box) < settings.jump
+        changed = float(np.dot(self.last, described)) < settings.change
+        return cut or changed or overlap(self.box, box) < settings.jump
 
     def gathers(self, score: float, settings: ReentrySettings) -> bool:
         """Whether this is a moment to gather a view."""
@@ -158,12 +167,13 @@ class Guard:
         """Learn how an ear looks on a keyframe."""
         looks.keyframes = {**looks.keyframes, index: self.scout.describe(image, box)}
 
-    def begin(self, looks: Looks, crop: Vector, box: Box | None) -> None:
+    def begin(self, looks: Looks, index: int, crop: Vector, box: Box | None) -> None:
         """Take a keyframe as the frame before the next."""
         looks.glimpse, looks.box, looks.steady = crop, box, 0
+        looks.last = looks.keyframes.get(index)
 
     def refuses(self, looks: Looks, image: Image, crop: Vector, box: Box) -> bool:
-        """Whether something seen is a stranger; asked only where continuity is broken.
+        """Whether something seen is a stranger; one is suspected only where continuity is broken.
 
         Args:
             looks: of the ear that it should be.
@@ -171,16 +181,19 @@ class Guard:
             crop: the glimpse of what the model looked at.
             box: of what it saw.
         """
-        if not looks.keyframes or not looks.broken(crop, box, self.settings):
-            return False
-        return looks.likeness(self.scout.describe(image, box)) < self.scout.same
+        described = self.scout.describe(image, box)
+        doubted = looks.keyframes and looks.broken(crop, box, described, self.settings)
+        if doubted and looks.likeness(described) < self.scout.same:
+            return True
+        looks.last = described
+        return False
 
-    def note(self, looks: Looks, image: Image, crop: Vector, box: Box | None, score: float) -> None:
+    def note(self, looks: Looks, crop: Vector, box: Box | None, score: float) -> None:
         """Take notice of how the ear looks on a tracked frame; ``box`` is ``None`` without ear."""
         looks.glimpse, looks.box = crop, box
         looks.steady = 0 if box is None else looks.steady + 1
-        if box is not None and looks.gathers(score, self.settings):
-            looks.gather(self.scout.describe(image, box), self.settings)
+        if looks.last is not None and box is not None and looks.gathers(score, self.settings):
+            looks.gather(looks.last, self.settings)
 
     def candidates(
         self, image: Image, extent: float, looks: Looks, others: Iterable[Looks]
@@ -206,10 +219,23 @@ class Guard:
                 alike.append((likeness, box))
         return [box for _, box in sorted(alike, key=lambda one: -one[0])[: self.settings.tries]]
 
-    def owner(self, image: Image, box: Box, rivals: Sequence[Looks]) -> int:
-        """Which of several ears is in a box: the number of the most alike."""
+    def hidden(self, image: Image, box: Box, rivals: Sequence[Looks]) -> int | None:
+        """Which of two ears that are seen in one box is not there.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB.
+            box: where both are seen.
+            rivals: looks of the two.
+
+        Returns:
+            0 or 1; ``None`` when what is there may well be both, as a part of an ear that is
+            tracked beside the whole.
+        """
         described = self.scout.describe(image, box)
-        return int(np.argmax([rival.likeness(described) for rival in rivals]))
+        likeness = [rival.likeness(described) for rival in rivals]
+        less = int(np.argmin(likeness))
+        clearly = likeness[1 - less] - likeness[less] > self.settings.clearly
+        return less if clearly or likeness[less] < self.scout.same else None
 
 
 def glimpse(crop: NDArray[np.uint8]) -> Vector:

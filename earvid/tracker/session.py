@@ -17,7 +17,7 @@ from earvid.tracker.looking import FrameLike, View, bounded, whole_frame
 from earvid.tracker.memory import MemoryBank, MemoryEntry, Selection, virtual_outputs
 from earvid.tracker.object_track import ObjectTrack
 from earvid.tracker.policies import Fifo, MemoryPolicy, Moment, PolicyFactory, policy_for
-from earvid.tracker.prompts import prompt_box
+from earvid.tracker.prompts import prompt_box, prompted_together
 from earvid.tracker.reentry import Guard, Looks, Scout, overlap
 from earvid.tracker.results import Box, FrameResult, ObjectResult
 from earvid.tracker.roi import Roi, RoiSettings, RoiState
@@ -76,6 +76,7 @@ class Session:
         self.guard = Guard(scout) if scout is not None and roi is not None else None
         self.policy = policy_for(model, policy)
         self.tracks = {o.id: ObjectTrack(MemoryBank(direction)) for o in prompt.objects}
+        self._together = prompted_together(prompt)
 
     def prepare(self, frame: FrameLike) -> None:
         """Learn the prompts on a keyframe ahead of its turn, so that earlier frames profit too."""
@@ -183,7 +184,7 @@ class Session:
                 track.start_roi = track.roi
         self._meet(view, track.looks, box)
         if self.guard is not None:
-            self.guard.begin(track.looks, view.glimpse(roi), box)
+            self.guard.begin(track.looks, view.index, view.glimpse(roi), box)
         return Sighting(prediction, roi, present, box).result(ear.id, view.index, (view.index,))
 
     def _meet(self, view: View, looks: Looks, box: Box | None) -> None:
@@ -221,6 +222,7 @@ class Session:
         for box in self.guard.candidates(view.image, extent, track.looks, others):
             seen = self._look(view, track, view.start(box).roi())
             if seen.box is not None and overlap(seen.box, box) >= FOUND_OVERLAP:
+                track.looks.last = self.guard.scout.describe(view.image, seen.box)
                 return seen
         return None
 
@@ -231,13 +233,14 @@ class Session:
         settled = dict(seen)
         for one, other in combinations(seen, 2):
             boxes = settled[one].box, settled[other].box
-            if boxes[0] is None or boxes[1] is None:
+            if boxes[0] is None or boxes[1] is None or {one, other} in self._together:
                 continue
             if overlap(boxes[0], boxes[1]) >= self.guard.settings.shared:
                 rivals = [self.tracks[one].looks, self.tracks[other].looks]
-                owner = self.guard.owner(view.image, boxes[0], rivals)
-                loser = (other, one)[owner]
-                settled[loser] = settled[loser].refused()
+                hidden = self.guard.hidden(view.image, boxes[0], rivals)
+                if hidden is not None:
+                    loser = (one, other)[hidden]
+                    settled[loser] = settled[loser].refused()
         return settled
 
     def _conclude(self, view: View, object_id: int, seen: Sighting) -> ObjectResult:
@@ -248,7 +251,7 @@ class Session:
             track.roi = self._moved(track.roi, seen)
         if self.guard is not None:
             crop = view.glimpse(seen.roi)
-            self.guard.note(track.looks, view.image, crop, seen.box, prediction.score)
+            self.guard.note(track.looks, crop, seen.box, prediction.score)
         believed = seen.present == (prediction.presence > 0)
         if believed and self.policy.admit(track.bank, prediction.entry):
             track.bank.recent[view.index] = prediction.entry

@@ -224,7 +224,8 @@ def test_a_candidate_belongs_to_the_ear_that_it_is_most_like():
     found = guard.candidates(wall(), 10, mine, [other])
     assert found == [(20, 0, 29, 9), (40, 0, 49, 9)]
     assert guard.candidates(wall(), 10, other, [Looks({0: blue})]) == [(0, 0, 9, 9)]
-    assert guard.owner(wall(), (20, 0, 29, 9), [other, mine]) == 1
+    assert guard.hidden(wall(), (20, 0, 29, 9), [other, mine]) == 0
+    assert guard.hidden(wall(), (20, 0, 29, 9), [mine, Looks({0: blue})]) is None
 
 
 def test_overlap_counts_pixels():
