@@ -25,6 +25,8 @@ def put_looks(tensors: dict[str, Tensor], name: str, looks: Looks) -> dict[str, 
         "views": len(looks.views),
         "box": looks.box,
         "steady": looks.steady,
+        "likeness_now": looks.likeness_now,
+        "doubtful": looks.doubtful,
     }
 
 
@@ -45,4 +47,6 @@ def take_looks(tensors: dict[str, Tensor], name: str, saved: dict[str, Any]) -> 
         None if saved["box"] is None else tuple(saved["box"]),
         maybe("last"),
         saved["steady"],
+        saved["likeness_now"],
+        saved["doubtful"],
     )

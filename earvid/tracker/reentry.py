@@ -8,9 +8,11 @@ vector and compared with the keyframes and a few views gathered since, and refus
 when it is like none of them. And while the ear stays away, the crop waits about where it was lost,
 and every few frames a *detector* looks over the whole frame for ears of about its size; those that
 are recognized, the most alike first, are looked at with the memory in a crop of their own, and the
-first that the memory confirms is the ear. Two tracked ears never share a place: where two masks
-become one, the ear that is recognized there keeps it and the other one is hidden. Without a
-:class:`Scout` only the first witness is heard, in a crop that slowly widens.
+first that the memory confirms is the ear. The same search, now and then, challenges a mask that has
+long been unlike its ear: an ear that turns away leaves others behind to slide to. Two tracked ears
+never share a place: where two masks become one, the ear that is recognized there keeps it and the
+other one is hidden. Without a :class:`Scout` only the first witness is heard, in a crop that slowly
+widens.
 
 The pieces are known: a detector that restarts a lost tracker from TLD (Kalal et al. 2012),
 recognition by a learned embedding from DeepSORT (Wojke et al. 2017).
@@ -76,7 +78,8 @@ class ReentrySettings:
         alike: cosine above which a view is nothing new.
         shared: overlap of two ears' boxes (IoU) from which only one of them can be there.
         clearly: difference of cosines from which one ear is clearly less like what is seen.
-        widest: side of the waiting crop over its ordinary side.
+        challenge: frames of little likeness from one look for a better ear to the next.
+        widest: side of the waiting crop over its usual side.
     """
 
     patience: int = 2
@@ -92,7 +95,8 @@ class ReentrySettings:
     alike: float = 0.92
     shared: float = 0.6
     clearly: float = 0.1
-    widest: float = 1.3
+    challenge: int = 8
+    widest: float = 2.5
 
     def searches(self, state: RoiState) -> bool:
         """Whether the whole frame is to be searched now."""
@@ -111,6 +115,8 @@ class Looks:
         box: of the last mask, ``x0, y0, x1, y1``; ``None`` while the ear is away.
         last: ``(D,)`` description on the last frame with the ear.
         steady: frames without a break.
+        likeness_now: of what was seen last to what is known.
+        doubtful: frames in a row on which that was not enough.
     """
 
     keyframes: dict[int, Vector] = field(default_factory=dict)
@@ -119,6 +125,8 @@ class Looks:
     box: Box | None = None
     last: Vector | None = None
     steady: int = 0
+    likeness_now: float = 1.0
+    doubtful: int = 0
 
     def likeness(self, described: Vector) -> float:
         """The largest cosine with anything that is known of the ear; -1 if nothing is."""
@@ -181,12 +189,29 @@ class Guard:
             crop: the glimpse of what the model looked at.
             box: of what it saw.
         """
+        if not looks.keyframes:
+            return False
         described = self.scout.describe(image, box)
-        doubted = looks.keyframes and looks.broken(crop, box, described, self.settings)
-        if doubted and looks.likeness(described) < self.scout.same:
+        alike = looks.likeness(described)
+        if alike < self.scout.same and looks.broken(crop, box, described, self.settings):
             return True
-        looks.last = described
+        self.accept(looks, described, alike)
         return False
+
+    def accept(self, looks: Looks, described: Vector, alike: float) -> None:
+        """Take what was seen for the ear, however like it is."""
+        looks.last, looks.likeness_now = described, alike
+        looks.doubtful = looks.doubtful + 1 if alike < self.scout.same else 0
+
+    def recognize(self, looks: Looks, image: Image, box: Box) -> None:
+        """Take an ear that was found elsewhere for the one that was missed."""
+        described = self.scout.describe(image, box)
+        self.accept(looks, described, looks.likeness(described))
+
+    def challenges(self, looks: Looks) -> bool:
+        """Whether a better ear is to be looked for though one is seen: it may have slid off."""
+        every = self.settings.challenge
+        return looks.doubtful > 0 and looks.doubtful % every == 0
 
     def note(self, looks: Looks, crop: Vector, box: Box | None, score: float) -> None:
         """Take notice of how the ear looks on a tracked frame; ``box`` is ``None`` without ear."""
@@ -196,7 +221,12 @@ class Guard:
             looks.gather(looks.last, self.settings)
 
     def candidates(
-        self, image: Image, extent: float, looks: Looks, others: Iterable[Looks]
+        self,
+        image: Image,
+        extent: float,
+        looks: Looks,
+        others: Iterable[Looks],
+        seen: Box | None = None,
     ) -> list[Box]:
         """Ears of a frame that may be the one that is missed, the most alike first.
 
@@ -205,9 +235,14 @@ class Guard:
             extent: longer side of the ear when it was lost, pixels.
             looks: of the ear that is missed.
             others: looks of the other tracked ears; where one of them is, nobody else is.
+            seen: where an ear is seen that is not much like it; others must be clearly more so.
         """
         rivals = list(others)
         taken = [rival.box for rival in rivals if rival.box is not None]
+        least = self.scout.same
+        if seen is not None:
+            taken.append(seen)
+            least = max(least, looks.likeness_now + self.settings.clearly)
         alike: list[tuple[float, Box]] = []
         for box in self.scout.find(image, extent):
             if any(overlap(box, one) >= 0.5 * self.settings.shared for one in taken):
@@ -215,7 +250,7 @@ class Guard:
             described = self.scout.describe(image, box)
             likeness = looks.likeness(described)
             rivaled = max((rival.likeness(described) for rival in rivals), default=-1.0)
-            if likeness >= self.scout.same and likeness > rivaled:
+            if likeness >= least and likeness > rivaled:
                 alike.append((likeness, box))
         return [box for _, box in sorted(alike, key=lambda one: -one[0])[: self.settings.tries]]
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from earvid.models.nano import PAD_COLOR
 
+USUAL = 0.97  # share of the usual side that is kept per frame
+WIDENING = 0.04  # of a waiting crop per frame
+
 
 @dataclass(frozen=True)
 class Roi:
@@ -133,12 +136,15 @@ class RoiState:
         center: of the crop, frame pixels.
         side: of the crop, frame pixels.
         ear_side: crop side at which the ear was last followed.
+        usual: side that followed the ear of late; one that turns away leaves slivers, by which
+            nobody would find it again.
         absent: frames since the ear was last seen.
     """
 
     center: tuple[float, float]
     side: float
     ear_side: float
+    usual: float
     absent: int = 0
 
     def roi(self) -> Roi:
@@ -154,7 +160,7 @@ class RoiState:
 def start(box: tuple[float, float, float, float], settings: RoiSettings) -> RoiState:
     """Begin at an ear's box ``x0, y0, x1, y1``, frame pixels."""
     center, side = _frame_box(box, settings)
-    return RoiState(center, side, side)
+    return RoiState(center, side, side, side)
 
 
 def follow(
@@ -170,15 +176,15 @@ def follow(
     """
     center, side = _frame_box(box, settings)
     if score < settings.trusted_score:
-        return RoiState(center, state.ear_side, state.ear_side)
+        return RoiState(center, state.ear_side, state.ear_side, state.usual)
     if state.searching:
         # Found again: that it is larger is news; that it is smaller may be because only a part of
         # it has come out yet, and shows in the next frames if it is true.
         side = max(side, state.ear_side)
-        return RoiState(center, side, side)
+        return RoiState(center, side, side, state.usual)
     keep = settings.smoothing
     side = float(np.exp(keep * np.log(state.ear_side) + (1 - keep) * np.log(side)))
-    return RoiState(center, side, side)
+    return RoiState(center, side, side, USUAL * state.usual + (1 - USUAL) * side)
 
 
 def lose(state: RoiState, settings: RoiSettings, width: int, height: int) -> RoiState:
@@ -197,19 +203,21 @@ def lose(state: RoiState, settings: RoiSettings, width: int, height: int) -> Roi
         state.center[0] + share * (middle[0] - state.center[0]),
         state.center[1] + share * (middle[1] - state.center[1]),
     )
-    return RoiState(center, side, state.ear_side, absent)
+    return RoiState(center, side, state.ear_side, state.usual, absent)
 
 
-def wait(state: RoiState, widest: float) -> RoiState:
+def wait(state: RoiState, widest: float, width: int, height: int) -> RoiState:
     """Stay where the ear was lost, after a frame without it, while others search the frame.
 
     Args:
         state: where the crop is.
-        widest: side to which it widens, over its ordinary side; a little, for ears that come back
-            where they left do so moving.
+        widest: side to which it widens, over its usual side: ears come back near where they left.
+        width: of the frame.
+        height: of the frame.
     """
-    side = max(state.side, min(widest, 1 + 0.05 * state.absent) * state.ear_side)
-    return replace(state, side=side, absent=state.absent + 1)
+    ear = max(state.ear_side, state.usual)
+    side = max(state.side, min(widest, 1 + WIDENING * state.absent) * ear)
+    return replace(state, side=min(side, float(max(width, height))), absent=state.absent + 1)
 
 
 def _frame_box(

@@ -201,8 +201,9 @@ class Session:
             track.looks, view.image, view.glimpse(roi), seen.box
         ):
             seen = seen.refused()
-        if seen.box is None and self.guard.settings.searches(track.roi):
-            return self._search(view, track, track.roi) or seen
+        lost = seen.box is None and self.guard.settings.searches(track.roi)
+        if lost or (seen.box is not None and self.guard.challenges(track.looks)):
+            return self._search(view, track, track.roi, seen.box) or seen
         return seen
 
     def _look(self, view: View, track: ObjectTrack, roi: Roi) -> Sighting:
@@ -214,15 +215,17 @@ class Session:
             box = view.box_of(prediction, roi) if present else None
         return Sighting(prediction, roi, present, box, chosen)
 
-    def _search(self, view: View, track: ObjectTrack, state: RoiState) -> Sighting | None:
-        """Look at ears elsewhere in the frame that may be the lost one."""
+    def _search(
+        self, view: View, track: ObjectTrack, state: RoiState, doubted: Box | None
+    ) -> Sighting | None:
+        """Look at ears elsewhere in the frame that may be the lost or doubted one."""
         assert self.guard is not None and self.roi_settings is not None
         others = [one.looks for one in self.tracks.values() if one is not track]
-        extent = state.ear_side / self.roi_settings.factor
-        for box in self.guard.candidates(view.image, extent, track.looks, others):
+        extent = max(state.ear_side, state.usual) / self.roi_settings.factor
+        for box in self.guard.candidates(view.image, extent, track.looks, others, doubted):
             seen = self._look(view, track, view.start(box).roi())
             if seen.box is not None and overlap(seen.box, box) >= FOUND_OVERLAP:
-                track.looks.last = self.guard.scout.describe(view.image, seen.box)
+                self.guard.recognize(track.looks, view.image, seen.box)
                 return seen
         return None
 
@@ -299,7 +302,7 @@ class Session:
         """Where the crop goes for the next frame."""
         assert self.roi_settings is not None
         if seen.box is None and self.guard is not None:
-            return following.wait(state, self.guard.settings.widest)
+            return following.wait(state, self.guard.settings.widest, self.width, self.height)
         if seen.box is None:
             return following.lose(state, self.roi_settings, self.width, self.height)
         moved = following.follow(state, seen.box, seen.prediction.score, self.roi_settings)
