@@ -19,14 +19,14 @@ VERBS = {
     "prompt": "Find the ears of a clip, without tracking.",
     "show": "Say what is in a store.",
     "render": "Draw a store's results over its clip.",
-    "landmarks": "Write the landmarks of one frame of a store, to correct them.",
+    "landmarks": "Write the landmarks of a frame, to correct them.",
     "export": "Write a store's results for other tools.",
     "qc": "Show how a store's results came about.",
     "download": "Fetch the weights of a model.",
     "train": "Train a model from still photos with masks.",
     "finetune": "Fine-tune a model on ears of your own.",
     "train-detector": "Train the ear detector from still photos with masks.",
-    "train-recognizer": "Train the recognizer that tells a lost ear from another one.",
+    "train-recognizer": "Train the recognizer of lost ears from still photos.",
     "train-landmarks": "Train the first guess of landmarks from still photos.",
     "evaluate": "Measure how good a model is.",
     "doctor": "Check this installation.",
@@ -65,7 +65,7 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="earvid")
 def app(debug: bool) -> None:
-    """Ear masks on every frame of a clip, from one prompt on a keyframe."""
+    """Ear masks and landmarks on every frame of a clip, from one prompt on a keyframe."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -96,11 +96,10 @@ POLICIES = ("fifo", "gated", "self-sorting", "motion", "distractor")
 )
 @click.option(
     "--landmarks",
-    type=click.Choice(["auto", "prompt", "none"]),
-    default="auto",
+    type=click.Choice(["prompt", "auto", "none"]),
+    default="prompt",
     show_default=True,
-    help="Follow the landmarks of a prompt, and guess those of an ear that has none; follow those "
-    "of a prompt only; or none.",
+    help="Follow the landmarks of a prompt; guess those of an ear that has none too; or none.",
 )
 @click.option(
     "--reader",

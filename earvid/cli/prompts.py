@@ -14,7 +14,7 @@ from earvid.prompt import FramePrompt, Prompt, parse_box, parse_point, prompt_fr
 
 ITEMS = "earvid.prompt_items"
 MODE = "earvid.landmarks"
-MODES = ("auto", "prompt", "none")  # instead of a file of landmarks; the first is the default
+MODES = ("prompt", "auto", "none")  # instead of a file of landmarks; the first is the default
 KINDS = ("box", "point", "mask", "landmarks")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,8 +67,8 @@ def prompt_options(function: F) -> F:
         click.option("--mask", type=FILE, multiple=True, metavar="FILE",
                      help="Mask image of an ear."),
         click.option("--landmarks", type=FILE, multiple=True, metavar="FILE",
-                     help="Landmarks of an ear: .json, .csv or iBUG .pts. Without, those of ears "
-                     "that have none are guessed; 'prompt' guesses none, 'none' follows none."),
+                     help="Landmarks of an ear: .json, .csv or iBUG .pts. 'auto' guesses those of "
+                     "ears without, 'none' follows none."),
         click.option("--keyframe", type=click.IntRange(min=0), default=0, show_default=True,
                      metavar="N", help="Frame of these options, counted from 0."),
         click.option("--prompt", "prompt_file", type=FILE, callback=as_path, metavar="FILE",

@@ -142,6 +142,8 @@ def command(
     prompt = given_prompt(ctx, keyframe, prompt_file)  # errors in it do not wait for PyTorch
     if prompt is not None:
         refuse_given(ctx, "beside a prompt", *SEARCH)
+    if roi == "off":
+        refuse_given(ctx, "beside --roi off", "reentry")
     if save_prompt is not None and len(clips) > 1:
         raise UsageError("--save-prompt names one file; with several clips track them one by one.")
 

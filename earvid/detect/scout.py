@@ -47,8 +47,8 @@ class EarScout:
         found = self.detector.detect(
             image, min_confidence=_CONFIDENCE, sizes=(self._size(image, extent),)
         )
-        boxes = [one.box for one in found[:_MOST]]
-        return [box for box in boxes if 1 / _RATIO <= _extent(box) / extent <= _RATIO]
+        boxes = [one.box for one in found if 1 / _RATIO <= _extent(one.box) / extent <= _RATIO]
+        return boxes[:_MOST]
 
     def describe(self, image: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
         """Describe an ear; see :class:`earvid.tracker.Scout`."""

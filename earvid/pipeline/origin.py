@@ -16,8 +16,9 @@ from earvid.pipeline.settings import TrackSettings
 from earvid.prompt import Prompt
 from earvid.store import Decision, check_fingerprint, read_header
 from earvid.tracker import RoiSettings
+from earvid.tracker.reentry import ReentrySettings
 
-STATE_VERSION = 4  # of what the fingerprint covers; a change makes old stores "different"
+STATE_VERSION = 5  # of what the fingerprint covers; a change makes old stores "different"
 
 # What differs, in the words of an error.
 _WORDS = {
@@ -157,8 +158,10 @@ def _refuse_other(path: Path, lineage: Mapping[str, Any], origin: Origin) -> Non
     )
 
 
-def _reentry(settings: TrackSettings) -> dict[str, str]:
-    return {"name": settings.reentry, **(scout_digests() if settings.scouts else {})}
+def _reentry(settings: TrackSettings) -> dict[str, Any]:
+    if not settings.scouts:
+        return {"name": settings.reentry}
+    return {"name": settings.reentry, **scout_digests(), **asdict(ReentrySettings())}
 
 
 def _rather(there: object, wanted: object) -> str:

@@ -26,6 +26,7 @@ def put_looks(tensors: dict[str, Tensor], name: str, looks: Looks) -> dict[str, 
         "box": looks.box,
         "steady": looks.steady,
         "likeness_now": looks.likeness_now,
+        "usual": looks.usual,
         "doubtful": looks.doubtful,
     }
 
@@ -48,5 +49,6 @@ def take_looks(tensors: dict[str, Tensor], name: str, saved: dict[str, Any]) -> 
         maybe("last"),
         saved["steady"],
         saved["likeness_now"],
+        saved["usual"],
         saved["doubtful"],
     )

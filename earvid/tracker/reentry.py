@@ -3,16 +3,16 @@
 Three witnesses decide whether an ear is in view. The *memory* says on every frame whether the
 object that it remembers is in the crop, and how good its mask is; but it takes any ear that turns
 up in the right place for its own. So, where continuity is broken (the ear was away, the crop shows
-another scene than a frame ago, or the mask jumped), what it found is *recognized*: described by a
-vector and compared with the keyframes and a few views gathered since, and refused as a stranger
-when it is like none of them. And while the ear stays away, the crop waits about where it was lost,
-and every few frames a *detector* looks over the whole frame for ears of about its size; those that
-are recognized, the most alike first, are looked at with the memory in a crop of their own, and the
-first that the memory confirms is the ear. The same search, now and then, challenges a mask that has
-long been unlike its ear: an ear that turns away leaves others behind to slide to. Two tracked ears
-never share a place: where two masks become one, the ear that is recognized there keeps it and the
-other one is hidden. Without a :class:`Scout` only the first witness is heard, in a crop that slowly
-widens.
+another scene than a frame ago, the mask jumped, or another thing is in it), what it found is
+*recognized*: described by a vector and compared with the keyframes and a few views gathered since,
+and refused as a stranger when it is like none of them. And while the ear stays away, the crop waits
+about where it was lost, and every few frames a *detector* looks over the whole frame for ears of
+about its size; those that are recognized, the most alike first, are looked at with the memory in a
+crop of their own, and the first that the memory confirms is the ear. The same search, now and then,
+challenges a mask that has long been unlike its ear: an ear that turns away leaves others behind to
+slide to. Two tracked ears never share a place: where two masks become one, the ear that is
+recognized there keeps it and the other one is hidden. Without a :class:`Scout` only the first
+witness is heard, in a crop that slowly widens.
 
 The pieces are known: a detector that restarts a lost tracker from TLD (Kalal et al. 2012),
 recognition by a learned embedding from DeepSORT (Wojke et al. 2017).
@@ -34,6 +34,7 @@ from earvid.tracker.roi import RoiState
 Vector = NDArray[np.float32]
 Image = NDArray[np.uint8]
 GLIMPSE = 16  # pixels across a glimpse
+USUAL = 0.95  # share of the usual likeness that is kept per frame
 
 
 class Scout(Protocol):
@@ -77,6 +78,7 @@ class ReentrySettings:
             what a stranger reaches, for one taken in would bring others like it.
         alike: cosine above which a view is nothing new.
         shared: overlap of two ears' boxes (IoU) from which only one of them can be there.
+        below: how far below its usual likeness an ear may come back.
         clearly: difference of cosines from which one ear is clearly less like what is seen.
         challenge: frames of little likeness from one look for a better ear to the next.
         widest: side of the waiting crop over its usual side.
@@ -94,6 +96,7 @@ class ReentrySettings:
     known: float = 0.75
     alike: float = 0.92
     shared: float = 0.6
+    below: float = 0.2
     clearly: float = 0.1
     challenge: int = 8
     widest: float = 2.5
@@ -116,7 +119,8 @@ class Looks:
         last: ``(D,)`` description on the last frame with the ear.
         steady: frames without a break.
         likeness_now: of what was seen last to what is known.
-        doubtful: frames in a row on which that was not enough.
+        usual: the same, averaged over the last frames.
+        doubtful: frames in a row on which it was not enough.
     """
 
     keyframes: dict[int, Vector] = field(default_factory=dict)
@@ -126,6 +130,7 @@ class Looks:
     last: Vector | None = None
     steady: int = 0
     likeness_now: float = 1.0
+    usual: float = 1.0
     doubtful: int = 0
 
     def likeness(self, described: Vector) -> float:
@@ -137,9 +142,7 @@ class Looks:
         self, glimpse: Vector, box: Box, described: Vector, settings: ReentrySettings
     ) -> bool:
         """Whether what is seen now does not continue what was seen a frame ago."""
-        if self.glimpse is None or self.last is None:
-            return False
-        if self.box is None:
+        if self.glimpse is None or self.last is None or self.box is None:
             return True
         cut = float(np.dot(self.glimpse, glimpse)) < settings.cut
         changed = float(np.dot(self.last, described)) < settings.change
@@ -193,14 +196,19 @@ class Guard:
             return False
         described = self.scout.describe(image, box)
         alike = looks.likeness(described)
-        if alike < self.scout.same and looks.broken(crop, box, described, self.settings):
+        if alike < self.needed(looks) and looks.broken(crop, box, described, self.settings):
             return True
         self.accept(looks, described, alike)
         return False
 
+    def needed(self, looks: Looks) -> float:
+        """Likeness from which something is the ear again: the more constant its looks, the more."""
+        return max(self.scout.same, looks.usual - self.settings.below)
+
     def accept(self, looks: Looks, described: Vector, alike: float) -> None:
         """Take what was seen for the ear, however like it is."""
         looks.last, looks.likeness_now = described, alike
+        looks.usual = USUAL * looks.usual + (1 - USUAL) * alike
         looks.doubtful = looks.doubtful + 1 if alike < self.scout.same else 0
 
     def recognize(self, looks: Looks, image: Image, box: Box) -> None:
@@ -239,7 +247,7 @@ class Guard:
         """
         rivals = list(others)
         taken = [rival.box for rival in rivals if rival.box is not None]
-        least = self.scout.same
+        least = self.needed(looks)
         if seen is not None:
             taken.append(seen)
             least = max(least, looks.likeness_now + self.settings.clearly)

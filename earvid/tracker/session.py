@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from sam2.modeling.sam2_base import SAM2Base
@@ -124,6 +124,7 @@ class Session:
                 )
             if self._wanted(o.first_keyframe, index):
                 track = self.tracks[o.id]
+                track.looks.box, track.looks.steady = None, 0  # what comes next continues nothing
                 roi = track.roi.roi() if track.roi else Roi.whole(self.width, self.height)
                 side = self.engine.size // 4
                 blank = np.full((side, side), ABSENT_LOGIT, np.float32)
@@ -211,8 +212,9 @@ class Session:
         chosen, prediction = self._remembering(view.index, track.bank, view.features(roi), roi)
         present, box = prediction.presence > 0, None
         if self.roi_settings is not None and track.roi is not None:
-            present = present and self._believable(prediction, track.roi)
-            box = view.box_of(prediction, roi) if present else None
+            believable = present and self._believable(prediction, track.roi)
+            box = view.box_of(prediction, roi) if believable else None
+            present = box is not None
         return Sighting(prediction, roi, present, box, chosen)
 
     def _search(
@@ -220,7 +222,7 @@ class Session:
     ) -> Sighting | None:
         """Look at ears elsewhere in the frame that may be the lost or doubted one."""
         assert self.guard is not None and self.roi_settings is not None
-        others = [one.looks for one in self.tracks.values() if one is not track]
+        others = [one.looks for one in self._rivals(track)]
         extent = max(state.ear_side, state.usual) / self.roi_settings.factor
         for box in self.guard.candidates(view.image, extent, track.looks, others, doubted):
             seen = self._look(view, track, view.start(box).roi())
@@ -234,6 +236,12 @@ class Session:
         if self.guard is None:
             return seen
         settled = dict(seen)
+        for prompted, other in product(self._prompted_on(view.index, seen), seen):
+            places = self.tracks[prompted].looks.box, settled[other].box
+            if places[0] is None or places[1] is None or {prompted, other} in self._together:
+                continue
+            if overlap(places[0], places[1]) >= self.guard.settings.shared:
+                settled[other] = settled[other].refused()
         for one, other in combinations(seen, 2):
             boxes = settled[one].box, settled[other].box
             if boxes[0] is None or boxes[1] is None or {one, other} in self._together:
@@ -243,8 +251,29 @@ class Session:
                 hidden = self.guard.hidden(view.image, boxes[0], rivals)
                 if hidden is not None:
                     loser = (one, other)[hidden]
-                    settled[loser] = settled[loser].refused()
+                    settled[loser] = self._elsewhere(view, loser, settled[loser])
         return settled
+
+    def _prompted_on(self, index: int, seen: dict[int, Sighting]) -> list[int]:
+        """Ears that were prompted on a frame, and so are surely where that says."""
+        return [o.id for o in self.prompt.objects if index in o.frames and o.id not in seen]
+
+    def _elsewhere(self, view: View, object_id: int, seen: Sighting) -> Sighting:
+        """An ear that is not where it was seen: hidden, or found in another place."""
+        track = self.tracks[object_id]
+        assert self.guard is not None and track.roi is not None
+        if self.guard.settings.searches(track.roi):
+            return self._search(view, track, track.roi, None) or seen.refused()
+        return seen.refused()
+
+    def _rivals(self, track: ObjectTrack) -> list[ObjectTrack]:
+        """The other ears, but for those that were prompted in one place with it."""
+        mine = next(i for i, one in self.tracks.items() if one is track)
+        return [
+            one
+            for i, one in self.tracks.items()
+            if i != mine and frozenset((i, mine)) not in self._together
+        ]
 
     def _conclude(self, view: View, object_id: int, seen: Sighting) -> ObjectResult:
         """Learn from what was seen and decided, and say it."""

@@ -64,25 +64,36 @@ def load_session(session: Session, data: bytes) -> None:
         raise StoreError("The saved state belongs to another prompt; use --overwrite.")
     if policy != session.policy.name:
         raise StoreError(f"The saved state belongs to the policy {policy}; use --overwrite.")
-    for key, saved in objects.items():
-        banks = {
-            part: _take(tensors, f"{key}.{part}", saved[part], session.engine.device)
-            for part in ("keyframes", "recent", "anchors", "handover")
-        }
-        numbers = {name: tuple(values) for name, values in saved["numbers"].items()}
-        session.tracks[int(key)] = ObjectTrack(
-            MemoryBank(
-                session.direction,
-                banks["keyframes"],
-                banks["recent"],
-                banks["anchors"],
-                numbers,
-            ),
-            _roi(saved["roi"]),
-            _roi(saved["start_roi"]),
-            MemoryBank(1, {}, banks["handover"]),
-            take_looks(tensors, f"{key}.looks", saved["looks"]),
-        )
+    try:
+        for key, saved in objects.items():
+            session.tracks[int(key)] = _track(session, key, saved, tensors)
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            "The saved state of this store is of another version of earvid; use --overwrite."
+        ) from error
+
+
+def _track(
+    session: Session, key: str, saved: dict[str, Any], tensors: dict[str, Tensor]
+) -> ObjectTrack:
+    banks = {
+        part: _take(tensors, f"{key}.{part}", saved[part], session.engine.device)
+        for part in ("keyframes", "recent", "anchors", "handover")
+    }
+    numbers = {name: tuple(values) for name, values in saved["numbers"].items()}
+    return ObjectTrack(
+        MemoryBank(
+            session.direction,
+            banks["keyframes"],
+            banks["recent"],
+            banks["anchors"],
+            numbers,
+        ),
+        _roi(saved["roi"]),
+        _roi(saved["start_roi"]),
+        MemoryBank(1, {}, banks["handover"]),
+        take_looks(tensors, f"{key}.looks", saved["looks"]),
+    )
 
 
 def dump_results(results: list[FrameResult]) -> bytes:
