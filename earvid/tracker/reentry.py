@@ -96,7 +96,7 @@ class ReentrySettings:
     known: float = 0.75
     alike: float = 0.92
     shared: float = 0.6
-    below: float = 0.2
+    below: float = 0.35
     clearly: float = 0.1
     challenge: int = 8
     widest: float = 2.5
