@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import sys
 
 import click
 
 from earvid import __version__
+from earvid.cli.lazy import LazyGroup
 from earvid.cli.messages import explain, explain_usage, say
 
 # Verb -> one line of help. The module of a verb is imported when it is called, so that
@@ -37,29 +37,10 @@ RESUMABLE = (
 INTERRUPTED = 130
 
 
-class LazyGroup(click.Group):
-    """A group that imports a verb's module only when the verb is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all verbs."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a verb."""
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"earvid.cli.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
-
-
 @click.group(
     cls=LazyGroup,
+    verbs=VERBS,
+    prefix="earvid.cli.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -7,31 +7,29 @@ from pathlib import Path
 import click
 
 from earvid.cli.messages import hush_opencv
-from earvid.cli.options import FILE, as_path, positive
+from earvid.cli.options import (
+    DATA,
+    FILE,
+    RUN,
+    THREADS,
+    as_path,
+    count,
+    hold_out,
+    positive,
+    trunk_weights,
+)
 
 
 @click.command("train-landmarks")
-@click.argument("data", nargs=-1, required=True, type=FILE, callback=as_path, metavar="DATA...")
-@click.option(
-    "--run",
-    type=FILE,
-    callback=as_path,
-    required=True,
-    metavar="FOLDER",
-    help="Folder of the run; a run that is in it goes on.",
-)
+@DATA
+@RUN
 @click.option(
     "--leave-out",
     multiple=True,
     metavar="PATTERN",
     help="Photos that are not used at all, such as 'awe/07*'; can be given again.",
 )
-@click.option(
-    "--hold-out",
-    multiple=True,
-    metavar="PATTERN",
-    help="Photos with landmarks kept to score on; can be given again.",
-)
+@hold_out("Photos with landmarks kept to score on; can be given again.")
 @click.option(
     "--calibrate",
     multiple=True,
@@ -52,13 +50,7 @@ from earvid.cli.options import FILE, as_path, positive
     metavar="FILE.csv",
     help="Which ears with masks alone are left and right: columns photo, x, y and side.",
 )
-@click.option(
-    "--trunk-weights",
-    type=FILE,
-    callback=as_path,
-    metavar="FILE",
-    help="ImageNet weights of EfficientNet-Lite0 to start a new run from.",
-)
+@trunk_weights("ImageNet weights of EfficientNet-Lite0 to start a new run from.")
 @click.option(
     "--minutes",
     type=positive,
@@ -67,38 +59,10 @@ from earvid.cli.options import FILE, as_path, positive
     metavar="N",
     help="Training time of the whole run.",
 )
-@click.option(
-    "--rendered",
-    type=click.IntRange(min=0),
-    default=300,
-    show_default=True,
-    metavar="N",
-    help="Ears rendered from the mesh.",
-)
-@click.option(
-    "--drawn",
-    type=click.IntRange(min=0),
-    default=60,
-    show_default=True,
-    metavar="N",
-    help="Ears drawn by earvid.sample.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of all randomness.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="CPU threads; 0 leaves them as they are.",
-)
+@count("--rendered", 300, "Ears rendered from the mesh.", least=0)
+@count("--drawn", 60, "Ears drawn by earvid.sample.", least=0)
+@count("--seed", 0, "Of all randomness.", least=0)
+@THREADS
 def command(
     data: tuple[Path, ...],
     run: Path,

@@ -7,56 +7,17 @@ from pathlib import Path
 import click
 
 from earvid.cli.messages import hush_opencv
-from earvid.cli.options import FILE, as_path, positive
+from earvid.cli.options import DATA, RUN, THREADS, count, hold_out, minutes, trunk_weights
 
 
 @click.command("train-recognizer")
-@click.argument("data", nargs=-1, required=True, type=FILE, callback=as_path, metavar="DATA...")
-@click.option(
-    "--run",
-    type=FILE,
-    callback=as_path,
-    required=True,
-    metavar="FOLDER",
-    help="Folder of the run; a run that is in it goes on.",
-)
-@click.option(
-    "--hold-out",
-    multiple=True,
-    metavar="PATTERN",
-    help="Photos kept for measuring and for fitting the threshold; can be given again.",
-)
-@click.option(
-    "--trunk-weights",
-    type=FILE,
-    callback=as_path,
-    metavar="FILE",
-    help="ImageNet weights of EfficientNet-Lite0 to start a new run from.",
-)
-@click.option(
-    "--minutes",
-    type=positive,
-    default=25.0,
-    show_default=True,
-    metavar="N",
-    help="Training time of the whole run.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of everything random.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="CPU threads; 0 leaves them as they are.",
-)
+@DATA
+@RUN
+@hold_out("Photos kept for measuring and for fitting the threshold; can be given again.")
+@trunk_weights("ImageNet weights of EfficientNet-Lite0 to start a new run from.")
+@minutes(25.0)
+@count("--seed", 0, "Of everything random.", least=0)
+@THREADS
 def command(
     data: tuple[Path, ...],
     run: Path,

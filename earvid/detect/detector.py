@@ -20,7 +20,7 @@ from earvid.errors import ModelError, UsageError
 from earvid.models.device import pick_device
 from earvid.models.nano import PAD_COLOR, normalize
 from earvid.models.weights import file_sha256, load_into, read_weights
-from earvid.models.zoo import search_folders
+from earvid.models.zoo import shipped_file
 
 DETECTOR_FILE = "ear-detector.safetensors"
 Box = tuple[float, float, float, float]
@@ -214,13 +214,7 @@ def detector_file() -> Path:
     Raises:
         ModelError: they are missing.
     """
-    for folder in search_folders():
-        if (folder / DETECTOR_FILE).is_file():
-            return folder / DETECTOR_FILE
-    raise ModelError(
-        f"The weights of the ear detector are not here: put {DETECTOR_FILE} into ./checkpoints, "
-        "or reinstall earvid, which brings them."
-    )
+    return shipped_file(DETECTOR_FILE, "ear detector")
 
 
 def overlaps(boxes: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float32]:

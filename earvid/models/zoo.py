@@ -203,6 +203,25 @@ def search_folders() -> list[Path]:
     ]
 
 
+def shipped_file(name: str, what: str) -> Path:
+    """Where weights lie that ship with earvid beside those of the tracker.
+
+    Args:
+        name: of the file.
+        what: they are for, in the words of an error.
+
+    Raises:
+        ModelError: they are missing.
+    """
+    for folder in search_folders():
+        if (folder / name).is_file():
+            return folder / name
+    raise ModelError(
+        f"The weights of the {what} are not here: put {name} into ./checkpoints, or reinstall "
+        "earvid, which brings them."
+    )
+
+
 def cache_folder() -> Path:
     """Where downloads go: ``$EARVID_CACHE``, or the user's cache folder."""
     return Path(os.environ.get("EARVID_CACHE") or pooch.os_cache("earvid"))

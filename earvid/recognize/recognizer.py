@@ -13,7 +13,7 @@ from earvid.errors import ModelError
 from earvid.models.device import pick_device
 from earvid.models.nano import PAD_COLOR, normalize
 from earvid.models.weights import file_sha256, load_into, read_weights
-from earvid.models.zoo import search_folders
+from earvid.models.zoo import shipped_file
 from earvid.recognize.network import EarEmbedder, RecognizerConfig
 
 RECOGNIZER_FILE = "ear-recognizer.safetensors"
@@ -106,10 +106,4 @@ def recognizer_file() -> Path:
     Raises:
         ModelError: they are missing.
     """
-    for folder in search_folders():
-        if (folder / RECOGNIZER_FILE).is_file():
-            return folder / RECOGNIZER_FILE
-    raise ModelError(
-        f"The weights of the ear recognizer are not here: put {RECOGNIZER_FILE} into "
-        "./checkpoints, or reinstall earvid, which brings them."
-    )
+    return shipped_file(RECOGNIZER_FILE, "ear recognizer")

@@ -77,13 +77,16 @@ def test_close_ups_of_unseen_people_in_synthetic_motion(model, close_ups):
 
 
 def test_an_ear_that_was_covered_is_found_again(model, close_ups):
-    judged = judge_clips(model.model, make_scenes(close_ups, "occluded", 5), scout=load_scout())
-    assert judged.back.any() and judged.j_and_f(judged.back) > 0.7
+    clips = make_scenes(close_ups, "occluded", 5)
+    by_memory = judge_clips(model.model, clips)
+    assert by_memory.back.any() and by_memory.j_and_f(by_memory.back) > 0.75
+    recognized = judge_clips(model.model, clips, scout=load_scout())
+    assert recognized.j_and_f(recognized.back) > 0.7
 
 
 def test_an_ear_that_is_away_is_not_painted(model, close_ups):
     judged = judge_clips(model.model, make_scenes(close_ups, "away", 5), scout=load_scout())
-    assert judged.painted_anyway <= 0.05 and judged.j_and_f(judged.back) > 0.75
+    assert judged.painted_anyway <= 0.05 and judged.j_and_f(judged.back) > 0.8
 
 
 def test_boxes_on_photos_of_unseen_people(model, shared_data, close_ups):

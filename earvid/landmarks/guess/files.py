@@ -16,7 +16,7 @@ from earvid.landmarks.guess.network import POINTS, LandmarkConfig, LandmarkNetwo
 from earvid.landmarks.guess.shape import ShapePrior
 from earvid.models.device import pick_device
 from earvid.models.weights import file_sha256, load_into, read_weights
-from earvid.models.zoo import search_folders
+from earvid.models.zoo import shipped_file
 
 LANDMARK_FILE = "ear-landmarks.safetensors"
 
@@ -72,13 +72,7 @@ def load_landmark_model(path: Path | None = None, *, device: str = "cpu") -> Lan
 
 
 def _shipped() -> Path:
-    for folder in search_folders():
-        if (folder / LANDMARK_FILE).is_file():
-            return folder / LANDMARK_FILE
-    raise ModelError(
-        f"The weights of the landmark model are not here: put {LANDMARK_FILE} into ./checkpoints, "
-        "or reinstall earvid, which brings them."
-    )
+    return shipped_file(LANDMARK_FILE, "landmark model")
 
 
 def guess_landmarks(
