@@ -15,6 +15,7 @@ from earvid.cli.options import DATA, RUN, THREADS, count, hold_out, minutes, tru
 @RUN
 @hold_out("Photos kept for measuring and for fitting the threshold; can be given again.")
 @trunk_weights("ImageNet weights of EfficientNet-Lite0 to start a new run from.")
+@count("--drawn", 240, "Drawn ears that are learned from beside the photos.", least=0)
 @minutes(25.0)
 @count("--seed", 0, "Of everything random.", least=0)
 @THREADS
@@ -23,6 +24,7 @@ def command(
     run: Path,
     hold_out: tuple[str, ...],
     trunk_weights: Path | None,
+    drawn: int,
     minutes: float,
     seed: int,
     threads: int,
@@ -36,6 +38,7 @@ def command(
     hush_opencv()
     from earvid.train import find_stills, load_still, split
     from earvid.train.recognizer import RecognizerSettings, RecognizerTrainer
+    from earvid.train.recognizer_drawn import drawn_ears
     from earvid.train.recognizer_views import keep_ears
 
     refs, held = split(find_stills(data), hold_out)
@@ -43,7 +46,7 @@ def command(
     trainer = RecognizerTrainer(
         run,
         settings,
-        keep_ears(load_still(ref) for ref in refs),
+        [*keep_ears(load_still(ref) for ref in refs), *drawn_ears(drawn, seed)],
         keep_ears(load_still(ref) for ref in held),
         trunk=trunk_weights,
         log=lambda line: click.echo(line, err=True),

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from earvid.errors import UsageError
 from earvid.models.nano import normalize
+from earvid.models.precision import computing, dtype_of
 from earvid.tracker.candidates import Candidates, Choice, covered, extent
 from earvid.tracker.decoder import DecoderWatch, Offer
 from earvid.tracker.memory import MemoryEntry
@@ -74,6 +75,7 @@ class Engine:
         self.alternatives = alternatives
         self.size: int = model.image_size
         self.device = model.device
+        self._dtype = dtype_of(model)
         side = self.size // model.backbone_stride
         blank = torch.zeros(1, model.mem_dim, side, side, device=self.device)
         self.memory_position: Tensor = model.memory_encoder.position_encoding(blank)
@@ -83,7 +85,8 @@ class Engine:
         """Encode one ``(S, S, 3)`` uint8 RGB image of the model's size."""
         tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
         batch = normalize(tensor.permute(2, 0, 1)[None].float())
-        backbone = self.model.forward_image(batch)
+        with computing(self._dtype, self.device):
+            backbone = self.model.forward_image(batch)
         _, vision, positions, sizes = self.model._prepare_backbone_features(backbone)
         return Features(vision, positions, sizes)
 
@@ -117,7 +120,7 @@ class Engine:
                 "point_coords": torch.from_numpy(points)[None].to(self.device),
                 "point_labels": torch.from_numpy(labels)[None].to(self.device),
             }
-        with DecoderWatch(self.model) as watch:
+        with computing(self._dtype, self.device), DecoderWatch(self.model) as watch:
             out = self._track_step(
                 index,
                 features,
@@ -131,13 +134,14 @@ class Engine:
         full = F.interpolate(
             out["pred_masks"], (self.size, self.size), mode="bilinear", align_corners=False
         )
-        maps, _ = self.model._encode_new_memory(
-            current_vision_feats=features.vision,
-            feat_sizes=features.sizes,
-            pred_masks_high_res=full,
-            object_score_logits=out["object_score_logits"],
-            is_mask_from_pts=True,
-        )
+        with computing(self._dtype, self.device):
+            maps, _ = self.model._encode_new_memory(
+                current_vision_feats=features.vision,
+                feat_sizes=features.sizes,
+                pred_masks_high_res=full,
+                object_score_logits=out["object_score_logits"],
+                is_mask_from_pts=True,
+            )
         return _prediction(index, out, maps, region, 1.0 if mask is not None else watch.score)
 
     @torch.inference_mode()
@@ -172,9 +176,10 @@ class Engine:
                 )
             return chosen.index
 
-        with DecoderWatch(
+        watching = DecoderWatch(
             self.model, pick if choose else None, alternatives=self.alternatives
-        ) as watch:
+        )
+        with computing(self._dtype, self.device), watching as watch:
             out = self._track_step(index, features, outputs, direction, None, None, remember=True)
         return _prediction(index, out, out["maskmem_features"], region, watch.score, chosen.marks)
 

@@ -13,8 +13,8 @@ from PIL import Image
 from earvid.prompt import FramePrompt
 from earvid.tracker import roi as following
 from earvid.tracker.engine import Engine, Features, Prediction
+from earvid.tracker.looks import Vector, glimpse
 from earvid.tracker.prompts import ear_points, prompt_box, to_model_points
-from earvid.tracker.reentry import Vector, glimpse
 from earvid.tracker.results import Box, mask_box, without_specks
 from earvid.tracker.roi import Roi, RoiSettings, RoiState
 
@@ -60,7 +60,7 @@ class View:
         return self._encoded[region]
 
     def glimpse(self, region: Roi) -> Vector:
-        """An encoded region as :func:`~earvid.tracker.reentry.glimpse` keeps it."""
+        """An encoded region as :func:`~earvid.tracker.looks.glimpse` keeps it."""
         return self._glimpses[region]
 
     def find(self, given: FramePrompt) -> tuple[Prediction, Roi]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from earvid.tracker.reentry import Looks, Vector
+from earvid.tracker.looks import Looks, Vector
 
 
 def put_looks(tensors: dict[str, Tensor], name: str, looks: Looks) -> dict[str, Any]:
@@ -15,6 +15,7 @@ def put_looks(tensors: dict[str, Tensor], name: str, looks: Looks) -> dict[str, 
     vectors = {
         **{f"keyframe.{index}": one for index, one in looks.keyframes.items()},
         **{f"view.{i}": one for i, one in enumerate(looks.views)},
+        **{f"stranger.{i}": one for i, one in enumerate(looks.strangers)},
     }
     single = {"glimpse": looks.glimpse, "last": looks.last}
     vectors.update({part: one for part, one in single.items() if one is not None})
@@ -27,7 +28,10 @@ def put_looks(tensors: dict[str, Tensor], name: str, looks: Looks) -> dict[str, 
         "steady": looks.steady,
         "likeness_now": looks.likeness_now,
         "usual": looks.usual,
+        "spread": looks.spread,
         "doubtful": looks.doubtful,
+        "strangers": len(looks.strangers),
+        "contested": looks.contested,
     }
 
 
@@ -50,5 +54,8 @@ def take_looks(tensors: dict[str, Tensor], name: str, saved: dict[str, Any]) -> 
         saved["steady"],
         saved["likeness_now"],
         saved["usual"],
+        saved["spread"],
         saved["doubtful"],
+        [vector(f"stranger.{i}") for i in range(saved["strangers"])],
+        saved["contested"],
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from earvid.tracker.looks import Looks
 from earvid.tracker.memory import MemoryBank
-from earvid.tracker.reentry import Looks
 from earvid.tracker.roi import RoiState
 
 

@@ -5,14 +5,16 @@ object that it remembers is in the crop, and how good its mask is; but it takes 
 up in the right place for its own. So, where continuity is broken (the ear was away, the crop shows
 another scene than a frame ago, the mask jumped, or another thing is in it), what it found is
 *recognized*: described by a vector and compared with the keyframes and a few views gathered since,
-and refused as a stranger when it is like none of them. And while the ear stays away, the crop waits
-about where it was lost, and every few frames a *detector* looks over the whole frame for ears of
-about its size; those that are recognized, the most alike first, are looked at with the memory in a
-crop of their own, and the first that the memory confirms is the ear. The same search, now and then,
-challenges a mask that has long been unlike its ear: an ear that turns away leaves others behind to
-slide to. Two tracked ears never share a place: where two masks become one, the ear that is
-recognized there keeps it and the other one is hidden. Without a :class:`Scout` only the first
-witness is heard, in a crop that slowly widens.
+and refused as a stranger when it is less like them than is usual for this ear, or more like another
+ear: one that is tracked, too, or one that was seen elsewhere while this one was in view. For that,
+every now and then, a *detector* looks over the whole frame, and what else it finds is remembered.
+While an ear stays away, the crop waits about where it was lost, and the detector looks for ears of
+about its size every few frames; those that are recognized, the most alike first, are looked at with
+the memory in a crop of their own, and the first that the memory confirms is the ear. The same
+search, now and then, challenges a mask that has long been unlike its ear: an ear that turns away
+leaves others behind to slide to. Two tracked ears never share a place: where two masks become one,
+the ear that is recognized there keeps it and the other one is hidden. Without a :class:`Scout` only
+the first witness is heard, in a crop that slowly widens.
 
 The pieces are known: a detector that restarts a lost tracker from TLD (Kalal et al. 2012),
 recognition by a learned embedding from DeepSORT (Wojke et al. 2017).
@@ -21,20 +23,15 @@ recognition by a learned embedding from DeepSORT (Wojke et al. 2017).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from earvid.tracker.looks import Image, Looks, ReentrySettings, Vector, overlap
 from earvid.tracker.results import Box
-from earvid.tracker.roi import RoiState
 
-Vector = NDArray[np.float32]
-Image = NDArray[np.uint8]
-GLIMPSE = 16  # pixels across a glimpse
-USUAL = 0.95  # share of the usual likeness that is kept per frame
+_ASIDE = 0.05  # IoU with an ear above which a box shows that ear
 
 
 class Scout(Protocol):
@@ -60,109 +57,6 @@ class Scout(Protocol):
         """Describe the ear in a box by ``(D,)`` numbers; the vector's length is 1."""
 
 
-@dataclass(frozen=True)
-class ReentrySettings:
-    """When to doubt, and how to search.
-
-    Args:
-        patience: frames without the ear before the whole frame is searched.
-        interval: frames from one search to the next.
-        tries: ears that are looked at in one search.
-        cut: correlation of two crops in a row below which they show different scenes.
-        change: cosine of two descriptions in a row below which another thing is seen.
-        jump: overlap of two boxes in a row (IoU) below which the mask jumped.
-        every: frames from one gathered view to the next.
-        views: views gathered beside those of keyframes.
-        sure: predicted IoU that a view must have to be gathered.
-        known: cosine with what is known of the ear that a view must have to be gathered; far above
-            what a stranger reaches, for one taken in would bring others like it.
-        alike: cosine above which a view is nothing new.
-        shared: overlap of two ears' boxes (IoU) from which only one of them can be there.
-        below: how far below its usual likeness an ear may come back.
-        clearly: difference of cosines from which one ear is clearly less like what is seen.
-        challenge: frames of little likeness from one look for a better ear to the next.
-        widest: side of the waiting crop over its usual side.
-    """
-
-    patience: int = 2
-    interval: int = 4
-    tries: int = 2
-    cut: float = 0.5
-    change: float = 0.5
-    jump: float = 0.1
-    every: int = 12
-    views: int = 6
-    sure: float = 0.8
-    known: float = 0.75
-    alike: float = 0.92
-    shared: float = 0.6
-    below: float = 0.35
-    clearly: float = 0.1
-    challenge: int = 8
-    widest: float = 2.5
-
-    def searches(self, state: RoiState) -> bool:
-        """Whether the whole frame is to be searched now."""
-        waited = state.absent - self.patience
-        return waited >= 0 and waited % self.interval == 0
-
-
-@dataclass(eq=False)
-class Looks:
-    """How one ear looked so far.
-
-    Args:
-        keyframes: descriptions ``(D,)`` on keyframes, by frame.
-        views: descriptions gathered since, oldest first.
-        glimpse: ``(256,)`` the last crop, tiny and normalized; ``None`` before there was one.
-        box: of the last mask, ``x0, y0, x1, y1``; ``None`` while the ear is away.
-        last: ``(D,)`` description on the last frame with the ear.
-        steady: frames without a break.
-        likeness_now: of what was seen last to what is known.
-        usual: the same, averaged over the last frames.
-        doubtful: frames in a row on which it was not enough.
-    """
-
-    keyframes: dict[int, Vector] = field(default_factory=dict)
-    views: list[Vector] = field(default_factory=list)
-    glimpse: Vector | None = None
-    box: Box | None = None
-    last: Vector | None = None
-    steady: int = 0
-    likeness_now: float = 1.0
-    usual: float = 1.0
-    doubtful: int = 0
-
-    def likeness(self, described: Vector) -> float:
-        """The largest cosine with anything that is known of the ear; -1 if nothing is."""
-        known = [*self.keyframes.values(), *self.views]
-        return max((float(np.dot(one, described)) for one in known), default=-1.0)
-
-    def broken(
-        self, glimpse: Vector, box: Box, described: Vector, settings: ReentrySettings
-    ) -> bool:
-        """Whether what is seen now does not continue what was seen a frame ago."""
-        if self.glimpse is None or self.last is None or self.box is None:
-            return True
-        cut = float(np.dot(self.glimpse, glimpse)) < settings.cut
-        changed = float(np.dot(self.last, described)) < settings.change
-        return cut or changed or overlap(self.box, box) < settings.jump
-
-    def gathers(self, score: float, settings: ReentrySettings) -> bool:
-        """Whether this is a moment to gather a view."""
-        due = self.steady > 0 and self.steady % settings.every == 0
-        return due and score >= settings.sure
-
-    def gather(self, described: Vector, settings: ReentrySettings) -> None:
-        """Keep a view, if it is surely of this ear and shows something new."""
-        if settings.known <= self.likeness(described) < settings.alike:
-            self.views = [*self.views, described][-settings.views :]
-
-    def fresh(self) -> Looks:
-        """What is known of keyframes alone, for another start."""
-        return Looks(dict(self.keyframes))
-
-
 class Guard:
     """Sees to it that what is tracked is the ear that was prompted.
 
@@ -171,8 +65,8 @@ class Guard:
         settings: when to doubt, and how to search.
     """
 
-    def __init__(self, scout: Scout, settings: ReentrySettings = ReentrySettings()) -> None:
-        self.scout, self.settings = scout, settings
+    def __init__(self, scout: Scout, settings: ReentrySettings | None = None) -> None:
+        self.scout, self.settings = scout, settings or ReentrySettings()
 
     def meet(self, looks: Looks, index: int, image: Image, box: Box) -> None:
         """Learn how an ear looks on a keyframe."""
@@ -183,7 +77,9 @@ class Guard:
         looks.glimpse, looks.box, looks.steady = crop, box, 0
         looks.last = looks.keyframes.get(index)
 
-    def refuses(self, looks: Looks, image: Image, crop: Vector, box: Box) -> bool:
+    def refuses(
+        self, looks: Looks, image: Image, crop: Vector, box: Box, others: Sequence[Looks]
+    ) -> bool:
         """Whether something seen is a stranger; one is suspected only where continuity is broken.
 
         Args:
@@ -191,35 +87,61 @@ class Guard:
             image: ``(H, W, 3)`` uint8 RGB, the whole frame.
             crop: the glimpse of what the model looked at.
             box: of what it saw.
+            others: looks of the other ears of the clip.
         """
         if not looks.keyframes:
             return False
         described = self.scout.describe(image, box)
         alike = looks.likeness(described)
-        if alike < self.needed(looks) and looks.broken(crop, box, described, self.settings):
+        contested = looks.strangeness(described, others) > alike
+        strange = contested or alike < self.needed(looks)
+        if strange and looks.broken(crop, box, described, self.settings):
             return True
-        self.accept(looks, described, alike)
+        self._accept(looks, described, alike, contested)
         return False
 
     def needed(self, looks: Looks) -> float:
         """Likeness from which something is the ear again: the more constant its looks, the more."""
-        return max(self.scout.same, looks.usual - self.settings.below)
+        s = self.settings
+        below = float(np.clip(s.spreads * looks.spread, s.least_below, s.below))
+        return max(self.scout.same, looks.usual - below)
 
-    def accept(self, looks: Looks, described: Vector, alike: float) -> None:
-        """Take what was seen for the ear, however like it is."""
-        looks.last, looks.likeness_now = described, alike
-        looks.usual = USUAL * looks.usual + (1 - USUAL) * alike
+    def _accept(self, looks: Looks, described: Vector, alike: float, contested: bool) -> None:
+        looks.accept(described, alike, contested=contested)
         looks.doubtful = looks.doubtful + 1 if alike < self.scout.same else 0
 
     def recognize(self, looks: Looks, image: Image, box: Box) -> None:
         """Take an ear that was found elsewhere for the one that was missed."""
         described = self.scout.describe(image, box)
-        self.accept(looks, described, looks.likeness(described))
+        self._accept(looks, described, looks.likeness(described), False)
 
     def challenges(self, looks: Looks) -> bool:
         """Whether a better ear is to be looked for though one is seen: it may have slid off."""
         every = self.settings.challenge
         return looks.doubtful > 0 and looks.doubtful % every == 0
+
+    def surveys(self, looks: Looks) -> bool:
+        """Whether this is a moment to learn what other ears look like, with this one in view."""
+        sure = not looks.contested and looks.likeness_now >= self.needed(looks)
+        return looks.box is not None and looks.steady % self.settings.survey == 1 and sure
+
+    def survey(self, looks: Looks, image: Image, extent: float, others: Iterable[Looks]) -> None:
+        """Learn what ears look like that are seen beside an ear, and so are not this one.
+
+        Args:
+            looks: of the ear, which is in view.
+            image: ``(H, W, 3)`` uint8 RGB.
+            extent: longer side of the ear, pixels.
+            others: looks of the other tracked ears, which need no telling apart.
+        """
+        seen = [looks.box, *(other.box for other in others)]
+        for box in self.scout.find(image, extent):
+            if any(one is not None and overlap(box, one) > _ASIDE for one in seen):
+                continue
+            described = self.scout.describe(image, box)
+            # What is as much like it as what is tracked may be it, and what is tracked another.
+            if looks.likeness(described) < looks.likeness_now:
+                looks.avoid(described, self.settings)
 
     def note(self, looks: Looks, crop: Vector, box: Box | None, score: float) -> None:
         """Take notice of how the ear looks on a tracked frame; ``box`` is ``None`` without ear."""
@@ -257,8 +179,7 @@ class Guard:
                 continue
             described = self.scout.describe(image, box)
             likeness = looks.likeness(described)
-            rivaled = max((rival.likeness(described) for rival in rivals), default=-1.0)
-            if likeness >= least and likeness > rivaled:
+            if likeness >= least and likeness > looks.strangeness(described, rivals):
                 alike.append((likeness, box))
         return [box for _, box in sorted(alike, key=lambda one: -one[0])[: self.settings.tries]]
 
@@ -277,25 +198,5 @@ class Guard:
         described = self.scout.describe(image, box)
         likeness = [rival.likeness(described) for rival in rivals]
         less = int(np.argmin(likeness))
-        clearly = likeness[1 - less] - likeness[less] > self.settings.clearly
-        return less if clearly or likeness[less] < self.scout.same else None
-
-
-def glimpse(crop: NDArray[np.uint8]) -> Vector:
-    """A crop ``(S, S, 3)`` as ``(256,)`` numbers of mean 0 and length 1; light plays no part."""
-    small = cv2.resize(crop, (GLIMPSE, GLIMPSE), interpolation=cv2.INTER_AREA)
-    flat = small.astype(np.float32).mean(2).ravel()
-    flat -= flat.mean()
-    return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-6), np.float32)
-
-
-def overlap(one: Box, other: Box) -> float:
-    """IoU of two boxes ``x0, y0, x1, y1``, pixel centers."""
-    width = min(one[2], other[2]) - max(one[0], other[0]) + 1
-    height = min(one[3], other[3]) - max(one[1], other[1]) + 1
-    common = max(width, 0.0) * max(height, 0.0)
-    return common / max(_area(one) + _area(other) - common, 1e-6)
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0] + 1) * (box[3] - box[1] + 1)
+        apart = likeness[1 - less] - likeness[less] > self.settings.apart
+        return less if apart or likeness[less] < self.scout.same else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import combinations, product
 
 import numpy as np
 from sam2.modeling.sam2_base import SAM2Base
@@ -14,18 +14,18 @@ from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.tracker import roi as following
 from earvid.tracker.engine import Engine, Features, Prediction
 from earvid.tracker.looking import FrameLike, View, bounded, whole_frame
+from earvid.tracker.lookout import Lookout
+from earvid.tracker.looks import Looks, ReentrySettings
 from earvid.tracker.memory import MemoryBank, MemoryEntry, Selection, virtual_outputs
 from earvid.tracker.object_track import ObjectTrack
 from earvid.tracker.policies import Fifo, MemoryPolicy, Moment, PolicyFactory, policy_for
-from earvid.tracker.prompts import prompt_box, prompted_together
-from earvid.tracker.reentry import Guard, Looks, Scout, overlap
+from earvid.tracker.prompts import prompt_box
+from earvid.tracker.reentry import Guard, Scout
 from earvid.tracker.results import Box, FrameResult, ObjectResult
 from earvid.tracker.roi import Roi, RoiSettings, RoiState
 from earvid.tracker.sighting import ABSENT_LOGIT, Sighting
 
 __all__ = ["FrameLike", "ObjectTrack", "Session", "whole_frame"]
-
-FOUND_OVERLAP = 0.3  # IoU of a mask's box with the box where an ear was detected
 
 
 class Session:
@@ -50,6 +50,9 @@ class Session:
             among which a policy may choose; models that give several need no telling.
         scout: finds a lost ear anywhere in the frame and tells it from others; see
             :mod:`earvid.tracker.reentry`. Without one, or without a crop, only memory decides.
+        reentry: when to doubt, and how to search, with a scout.
+        rivals: looks of ears that are in the clip and not in the prompt; they are not taken for
+            those that are.
         direction: 1 forwards, -1 backwards.
 
     Raises:
@@ -68,15 +71,19 @@ class Session:
         policy: str | MemoryPolicy | PolicyFactory = Fifo.name,
         alternatives: bool = False,
         scout: Scout | None = None,
+        reentry: ReentrySettings = ReentrySettings(),  # noqa: B008 - frozen
+        rivals: Sequence[Looks] = (),
         direction: int = 1,
     ) -> None:
         self.engine = Engine(model, frame_count, alternatives=alternatives)
         self.prompt, self.width, self.height = prompt, width, height
         self.roi_settings, self.direction = roi, direction
-        self.guard = Guard(scout) if scout is not None and roi is not None else None
         self.policy = policy_for(model, policy)
         self.tracks = {o.id: ObjectTrack(MemoryBank(direction)) for o in prompt.objects}
-        self._together = prompted_together(prompt)
+        self.lookout: Lookout | None = None
+        if scout is not None and roi is not None:
+            guard = Guard(scout, reentry)
+            self.lookout = Lookout(guard, roi, prompt, self.tracks, tuple(rivals), self._look)
 
     def prepare(self, frame: FrameLike) -> None:
         """Learn the prompts on a keyframe ahead of its turn, so that earlier frames profit too."""
@@ -105,8 +112,9 @@ class Session:
             if given is not None:
                 results[o.id] = self._keyframe(view, o, track, given)
             elif self._wanted(o.first_keyframe, frame.index):
-                seen[o.id] = self._track(view, track)
-        for object_id, sighting in self._settle(view, seen).items():
+                seen[o.id] = self._seen(view, track)
+        settled = seen if self.lookout is None else self.lookout.settle(view, seen)
+        for object_id, sighting in settled.items():
             results[object_id] = self._conclude(view, object_id, sighting)
         return FrameResult(frame.index, dict(sorted(results.items())))
 
@@ -150,8 +158,8 @@ class Session:
             roi=self.roi_settings,
             policy=self.policy,
             alternatives=self.engine.alternatives,
-            scout=self.guard.scout if self.guard else None,
             direction=-1,
+            **({} if self.lookout is None else self.lookout.arguments()),
         )
         for object_id, track in self.tracks.items():
             bank = MemoryBank(-1, dict(track.bank.keyframes))
@@ -184,28 +192,20 @@ class Session:
             if view.index == ear.first_keyframe:
                 track.start_roi = track.roi
         self._meet(view, track.looks, box)
-        if self.guard is not None:
-            self.guard.begin(track.looks, view.index, view.glimpse(roi), box)
+        if self.lookout is not None:
+            self.lookout.guard.begin(track.looks, view.index, view.glimpse(roi), box)
         return Sighting(prediction, roi, present, box).result(ear.id, view.index, (view.index,))
 
     def _meet(self, view: View, looks: Looks, box: Box | None) -> None:
-        if self.guard is not None and box is not None:
-            self.guard.meet(looks, view.index, view.image, box)
+        if self.lookout is not None:
+            self.lookout.meet(view, looks, box)
 
-    def _track(self, view: View, track: ObjectTrack) -> Sighting:
-        """Look for an ear where it should be and, if it is lost, where it may be."""
-        roi = track.roi.roi() if track.roi else Roi.whole(self.width, self.height)
-        seen = self._look(view, track, roi)
-        if self.guard is None or track.roi is None:
-            return seen
-        if seen.box is not None and self.guard.refuses(
-            track.looks, view.image, view.glimpse(roi), seen.box
-        ):
-            seen = seen.refused()
-        lost = seen.box is None and self.guard.settings.searches(track.roi)
-        if lost or (seen.box is not None and self.guard.challenges(track.looks)):
-            return self._search(view, track, track.roi, seen.box) or seen
-        return seen
+    def _seen(self, view: View, track: ObjectTrack) -> Sighting:
+        """What is seen of an ear, before two ears in one place are told apart."""
+        if self.lookout is not None and track.roi is not None:
+            return self.lookout.track(view, track)
+        whole = Roi.whole(self.width, self.height)
+        return self._look(view, track, whole if track.roi is None else track.roi.roi())
 
     def _look(self, view: View, track: ObjectTrack, roi: Roi) -> Sighting:
         """What the memory makes of a region."""
@@ -217,73 +217,14 @@ class Session:
             present = box is not None
         return Sighting(prediction, roi, present, box, chosen)
 
-    def _search(
-        self, view: View, track: ObjectTrack, state: RoiState, doubted: Box | None
-    ) -> Sighting | None:
-        """Look at ears elsewhere in the frame that may be the lost or doubted one."""
-        assert self.guard is not None and self.roi_settings is not None
-        others = [one.looks for one in self._rivals(track)]
-        extent = max(state.ear_side, state.usual) / self.roi_settings.factor
-        for box in self.guard.candidates(view.image, extent, track.looks, others, doubted):
-            seen = self._look(view, track, view.start(box).roi())
-            if seen.box is not None and overlap(seen.box, box) >= FOUND_OVERLAP:
-                self.guard.recognize(track.looks, view.image, seen.box)
-                return seen
-        return None
-
-    def _settle(self, view: View, seen: dict[int, Sighting]) -> dict[int, Sighting]:
-        """Where two ears are seen in one place, believe but one of them."""
-        if self.guard is None:
-            return seen
-        settled = dict(seen)
-        for prompted, other in product(self._prompted_on(view.index, seen), seen):
-            places = self.tracks[prompted].looks.box, settled[other].box
-            if places[0] is None or places[1] is None or {prompted, other} in self._together:
-                continue
-            if overlap(places[0], places[1]) >= self.guard.settings.shared:
-                settled[other] = settled[other].refused()
-        for one, other in combinations(seen, 2):
-            boxes = settled[one].box, settled[other].box
-            if boxes[0] is None or boxes[1] is None or {one, other} in self._together:
-                continue
-            if overlap(boxes[0], boxes[1]) >= self.guard.settings.shared:
-                rivals = [self.tracks[one].looks, self.tracks[other].looks]
-                hidden = self.guard.hidden(view.image, boxes[0], rivals)
-                if hidden is not None:
-                    loser = (one, other)[hidden]
-                    settled[loser] = self._elsewhere(view, loser, settled[loser])
-        return settled
-
-    def _prompted_on(self, index: int, seen: dict[int, Sighting]) -> list[int]:
-        """Ears that were prompted on a frame, and so are surely where that says."""
-        return [o.id for o in self.prompt.objects if index in o.frames and o.id not in seen]
-
-    def _elsewhere(self, view: View, object_id: int, seen: Sighting) -> Sighting:
-        """An ear that is not where it was seen: hidden, or found in another place."""
-        track = self.tracks[object_id]
-        assert self.guard is not None and track.roi is not None
-        if self.guard.settings.searches(track.roi):
-            return self._search(view, track, track.roi, None) or seen.refused()
-        return seen.refused()
-
-    def _rivals(self, track: ObjectTrack) -> list[ObjectTrack]:
-        """The other ears, but for those that were prompted in one place with it."""
-        mine = next(i for i, one in self.tracks.items() if one is track)
-        return [
-            one
-            for i, one in self.tracks.items()
-            if i != mine and frozenset((i, mine)) not in self._together
-        ]
-
     def _conclude(self, view: View, object_id: int, seen: Sighting) -> ObjectResult:
         """Learn from what was seen and decided, and say it."""
         track, prediction, chosen = self.tracks[object_id], seen.prediction, seen.chosen
         assert chosen is not None
         if self.roi_settings is not None and track.roi is not None:
             track.roi = self._moved(track.roi, seen)
-        if self.guard is not None:
-            crop = view.glimpse(seen.roi)
-            self.guard.note(track.looks, crop, seen.box, prediction.score)
+        if self.lookout is not None:
+            self.lookout.note(view, track, seen)
         believed = seen.present == (prediction.presence > 0)
         if believed and self.policy.admit(track.bank, prediction.entry):
             track.bank.recent[view.index] = prediction.entry
@@ -330,8 +271,9 @@ class Session:
     def _moved(self, state: RoiState, seen: Sighting) -> RoiState:
         """Where the crop goes for the next frame."""
         assert self.roi_settings is not None
-        if seen.box is None and self.guard is not None:
-            return following.wait(state, self.guard.settings.widest, self.width, self.height)
+        if seen.box is None and self.lookout is not None:
+            widest = self.lookout.guard.settings.widest
+            return following.wait(state, widest, self.width, self.height)
         if seen.box is None:
             return following.lose(state, self.roi_settings, self.width, self.height)
         moved = following.follow(state, seen.box, seen.prediction.score, self.roi_settings)

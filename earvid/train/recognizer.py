@@ -19,6 +19,8 @@ from earvid.models.weights import save_weights
 from earvid.prefetch import Prefetch
 from earvid.recognize import EarEmbedder, RecognizerConfig
 from earvid.train.optimizer import adamw
+from earvid.train.recognizer_contrast import contrast, unrelated
+from earvid.train.recognizer_scores import RecognizerScores, score_pairs
 from earvid.train.recognizer_views import KeptEar, ViewMaker
 from earvid.train.run import (
     Clock,
@@ -31,9 +33,8 @@ from earvid.train.run import (
 )
 from earvid.train.trunk_weights import trunk_weights
 
-NEAR = 12  # photos without names that lie closer than this may show one person
 _EXAMINED = 6  # pairs of views per held-out ear
-_STRANGERS = 0.01  # share of strangers that may be taken for the ear
+_TOGETHER = 0.6  # share of ears that are seen in company
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class RecognizerSettings:
         trunk_factor: the trunk's share of it.
         frozen_stages: trunk stages that keep their initial weights, the stem with them.
         ears: different ears in a step, each seen twice.
+        company: ears that share camera, light and, half of the time, surroundings.
         mirrored: share of ears whose mirror image is in the same step as another ear.
         temperature: of the contrast.
         weight_decay: of AdamW.
@@ -60,6 +62,7 @@ class RecognizerSettings:
     trunk_factor: float = 0.3
     frozen_stages: int = 2
     ears: int = 40
+    company: int = 4
     mirrored: float = 0.3
     temperature: float = 0.07
     weight_decay: float = 0.02
@@ -67,35 +70,6 @@ class RecognizerSettings:
     seed: int = 0
     save_every: float = 180.0
     threads: int = 0
-
-
-@dataclass(frozen=True)
-class RecognizerScores:
-    """How well ears are told apart; cosines of pairs of views.
-
-    Args:
-        pairs: pairs of views of one ear that were compared.
-        same: cosine above which two views are said to be of one ear.
-        refused: share of such pairs below it.
-        strangers: share of pairs of different people's ears that are above it.
-        mirrored: share of pairs of an ear and its mirror image that are above it.
-        equal_error: rate at which ears refused and strangers taken are equally frequent.
-    """
-
-    pairs: int
-    same: float
-    refused: float
-    strangers: float
-    mirrored: float
-    equal_error: float
-
-    def sentence(self) -> str:
-        """One line for a log."""
-        return (
-            f"{self.pairs} pairs: at {self.same:.2f}, {self.refused:.1%} refused, "
-            f"{self.strangers:.1%} strangers and {self.mirrored:.1%} mirror images taken; "
-            f"equal error {self.equal_error:.1%}"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +112,9 @@ class RecognizerTrainer:
         self.run, self.settings, self.config, self._log = run, settings, config, log
         self.ears, self.held_out = list(ears), list(held_out)
         self._of = _by_subject(self.ears)
+        self._families: dict[str, list[str]] = {}
+        for subject, theirs in self._of.items():
+            self._families.setdefault(theirs[0].family or subject, []).append(subject)
         self._views = ViewMaker(config, self.ears)
         self.network = _new_network(config, settings, trunk)
         self.optimizer = adamw(
@@ -181,17 +158,26 @@ class RecognizerTrainer:
     def _batch(self, step: int) -> _Batch:
         rng = np.random.default_rng((self.settings.seed, step))
         drawn: list[tuple[KeptEar, KeptEar, bool]] = []
-        subjects = list(self._of)
-        for k in rng.permutation(len(subjects))[: self.settings.ears]:
-            ears = self._of[subjects[k]]
+        for subject in self._subjects(rng):
+            ears = self._of[subject]
             one, two = (ears[i] for i in rng.integers(len(ears), size=2))
             flipped = bool(rng.random() < 0.5)
             drawn.append((one, two, flipped))
             if rng.random() < self.settings.mirrored:
                 drawn.append((one, two, not flipped))
-        views = [self._views.pair(rng, (one, two), flipped) for one, two, flipped in drawn]
+        views = []
+        for at, (one, two, flipped) in enumerate(drawn):
+            if at % self.settings.company == 0:
+                company = self._views.company(rng) if rng.random() < _TOGETHER else None
+            views.append(self._views.pair(rng, (one, two), flipped, company))
         images = np.stack([pair[k] for k in (0, 1) for pair in views])
-        return _Batch(images, _unrelated(drawn))
+        return _Batch(images, unrelated(drawn))
+
+    def _subjects(self, rng: np.random.Generator) -> list[str]:
+        """Whose ears are in a step: members of a family together, for they are alike."""
+        families = list(self._families.values())
+        order = rng.permutation(len(families))
+        return [name for k in order for name in families[k]][: self.settings.ears]
 
     def train_step(self, batch: _Batch) -> float:
         """Learn from one batch; returns the loss."""
@@ -222,14 +208,14 @@ class RecognizerTrainer:
                 _described(network, images)
                 for images in ([p[0] for p in pairs], [p[1] for p in pairs], others)
             )
-        unrelated = _unrelated([(ear, ear, False) for ear in ears])
-        if not unrelated.any():
+        apart = unrelated([(ear, ear, False) for ear in ears])
+        if not apart.any():
             self._log("The ears held out are not surely of two people; nothing is measured.")
             return None
         crossed = (one @ two.T).numpy()
-        return _scores(
+        return score_pairs(
             true=(one * two).sum(1).numpy(),
-            strangers=crossed[unrelated],
+            strangers=crossed[apart],
             mirrored=(one * mirrored).sum(1).numpy(),
         )
 
@@ -278,50 +264,6 @@ class RecognizerTrainer:
             self.run, {"kind": "training", "step": self.step, "minutes": minutes, "loss": loss}
         )
         self._log(f"step {self.step}  {minutes:5.1f} min  loss {loss:.3f}")
-
-
-def contrast(described: Tensor, unrelated: NDArray[np.bool_], temperature: float) -> Tensor:
-    """The normalized temperature-scaled cross-entropy of pairs (NT-Xent, Chen et al. 2020).
-
-    Args:
-        described: ``(2 N, D)`` of length 1, the two views of an ear ``N`` apart.
-        unrelated: ``(N, N)`` which pairs of ears are surely two; only these are pushed apart.
-        temperature: by which cosines are divided.
-    """
-    n = len(unrelated)
-    logits = described @ described.T / temperature
-    apart = torch.from_numpy(np.tile(unrelated, (2, 2)))
-    target = torch.arange(2 * n).roll(n)
-    wanted = torch.zeros_like(apart)
-    wanted[torch.arange(2 * n), target] = True
-    return nn.functional.cross_entropy(logits.masked_fill(~(apart | wanted), -1e4), target)
-
-
-def _unrelated(drawn: Sequence[tuple[KeptEar, KeptEar, bool]]) -> NDArray[np.bool_]:
-    subjects = np.array([f"{one.subject}{'m' if flipped else ''}" for one, _, flipped in drawn])
-    people = np.array([one.subject for one, _, _ in drawn])
-    order = np.array([np.nan if one.order is None else one.order for one, _, _ in drawn])
-    near = np.abs(order[:, None] - order[None]) < NEAR  # never where a name tells people apart
-    mirror = (people[:, None] == people[None]) & (subjects[:, None] != subjects[None])
-    return np.asarray(mirror | ((people[:, None] != people[None]) & ~near))
-
-
-def _scores(
-    true: NDArray[np.float32], strangers: NDArray[np.float32], mirrored: NDArray[np.float32]
-) -> RecognizerScores:
-    same = float(np.quantile(strangers, 1 - _STRANGERS))
-    steps = np.linspace(-1, 1, 401)
-    refused = (true[None] < steps[:, None]).mean(1)
-    taken = (strangers[None] >= steps[:, None]).mean(1)
-    equal = int(np.argmin(np.abs(refused - taken)))
-    return RecognizerScores(
-        pairs=len(true),
-        same=round(same, 4),
-        refused=float((true < same).mean()),
-        strangers=float((strangers >= same).mean()),
-        mirrored=float((mirrored >= same).mean()),
-        equal_error=float((refused[equal] + taken[equal]) / 2),
-    )
 
 
 def _by_subject(ears: Sequence[KeptEar]) -> dict[str, list[KeptEar]]:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earvid.recognize.network import RecognizerConfig
-from earvid.train.appearance import film, sample_look
+from earvid.train.appearance import Look, film, sample_look
 from earvid.train.geometry import Image, Matrix, ear_box, warp
 from earvid.train.stills import Still
 
-_KEPT = 224  # pixels across what is kept of a photo
-_ZOOM = 2.4  # that, over the ear
+KEPT = 224  # pixels across what is kept of a photo
+ZOOM = 2.4  # that, over the ear
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +28,27 @@ class KeptEar:
         subject: whose ear.
         order: number of the photo, if its name tells nobody apart: neighbors may then show one
             person.
+        family: of ears that are drawn alike, which are told apart in one step.
     """
 
     image: Image
     near: Image
     subject: str
     order: int | None = None
+    family: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Company:
+    """What the ears of one clip share.
+
+    Args:
+        look: of the camera, in two moments.
+        behind: ``(224, 224, 3)`` uint8, surroundings; ``None`` where each has its own.
+    """
+
+    look: Look
+    behind: Image | None
 
 
 def keep_ears(stills: Iterable[Still | None]) -> list[KeptEar]:
@@ -54,8 +69,8 @@ def keep_ears(stills: Iterable[Still | None]) -> list[KeptEar]:
 
 def _cut(image: Image, box: tuple[float, float, float, float]) -> Image:
     x0, y0, x1, y1 = box
-    scale = _KEPT / (_ZOOM * max(x1 - x0 + 1, y1 - y0 + 1))
-    middle = (_KEPT - 1) / 2
+    scale = KEPT / (ZOOM * max(x1 - x0 + 1, y1 - y0 + 1))
+    middle = (KEPT - 1) / 2
     matrix = np.array(
         [
             [scale, 0, middle - scale * (x0 + x1) / 2],
@@ -63,7 +78,7 @@ def _cut(image: Image, box: tuple[float, float, float, float]) -> Image:
             [0, 0, 1.0],
         ]
     )
-    return warp(image, matrix, _KEPT, cv2.BORDER_REPLICATE)
+    return warp(image, matrix, KEPT, cv2.BORDER_REPLICATE)
 
 
 def _near(ear: Image) -> Image:
@@ -82,8 +97,17 @@ class ViewMaker:
     def __init__(self, config: RecognizerConfig, textures: Sequence[KeptEar]) -> None:
         self.config, self._textures = config, list(textures)
 
+    def company(self, rng: np.random.Generator) -> Company:
+        """Draw what the ears of one clip share."""
+        behind = self._behind(rng) if rng.random() < 0.5 else None
+        return Company(sample_look(rng, 2, self._across), behind)
+
     def pair(
-        self, rng: np.random.Generator, ears: tuple[KeptEar, KeptEar], mirrored: bool
+        self,
+        rng: np.random.Generator,
+        ears: tuple[KeptEar, KeptEar],
+        mirrored: bool,
+        company: Company | None = None,
     ) -> list[Image]:
         """Two views ``(S, S, 3)`` of one ear, as of two moments of a clip.
 
@@ -91,26 +115,39 @@ class ViewMaker:
             rng: the source of randomness.
             ears: photos of the ear, twice the same where there is one.
             mirrored: show the mirror image of both, which stands for another ear.
+            company: what is shared with other ears, so that it tells none apart.
         """
+        behind = None if company is None else company.behind
         moved = [
-            self._hidden(rng, self._moved(rng, self._elsewhere(rng, ear), mirrored)) for ear in ears
+            self._hidden(rng, self._moved(rng, self._elsewhere(rng, ear, behind), mirrored))
+            for ear in ears
         ]
-        across = self.config.side / self.config.margin
+        if company is not None:
+            return film(moved, company.look, rng)
         if rng.random() < 0.6:  # one camera, one light
-            return film(moved, sample_look(rng, 2, across), rng)
-        return [film([view], sample_look(rng, 1, across), rng)[0] for view in moved]
+            return film(moved, sample_look(rng, 2, self._across), rng)
+        return [film([view], sample_look(rng, 1, self._across), rng)[0] for view in moved]
 
-    def _elsewhere(self, rng: np.random.Generator, ear: KeptEar) -> Image:
+    @property
+    def _across(self) -> float:
+        """Pixels across an ear."""
+        return self.config.side / self.config.margin
+
+    def _behind(self, rng: np.random.Generator) -> Image:
+        return self._textures[rng.integers(len(self._textures))].image[::-1]
+
+    def _elsewhere(self, rng: np.random.Generator, ear: KeptEar, behind: Image | None) -> Image:
         """The ear before other surroundings, now and then: they change as a head moves."""
-        if rng.random() > 0.4:
-            return ear.image
-        other = self._textures[rng.integers(len(self._textures))].image
+        if behind is None:
+            if rng.random() > 0.4:
+                return ear.image
+            behind = self._behind(rng)
         weight = ear.near[..., None] / 255.0
-        return np.asarray(ear.image * weight + other[::-1] * (1 - weight), np.uint8)
+        return np.asarray(ear.image * weight + behind * (1 - weight), np.uint8)
 
     def _moved(self, rng: np.random.Generator, image: Image, mirrored: bool) -> Image:
         side = self.config.side
-        scale = side / (self.config.margin * _KEPT / _ZOOM) * np.exp(rng.normal(0, 0.10))
+        scale = side / (self.config.margin * KEPT / ZOOM) * np.exp(rng.normal(0, 0.10))
         yaw = np.exp(-abs(rng.normal(0, 0.22))) * np.exp(rng.normal(0, 0.05))
         flip = -1.0 if mirrored else 1.0
         roll, shift = rng.normal(0, 0.18), rng.normal(0, 0.05, 2)
@@ -121,7 +158,7 @@ class ViewMaker:
             @ np.array([[1, 0, 0], [0, 1, 0], [*tilt, 1.0]])
             @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1.0]])
             @ np.diag([scale * yaw * flip, scale, 1.0])
-            @ _move(np.full(2, -(_KEPT - 1) / 2))
+            @ _move(np.full(2, -(KEPT - 1) / 2))
         )
         return warp(image, matrix, side, cv2.BORDER_REPLICATE)
 
@@ -131,7 +168,7 @@ class ViewMaker:
             return view
         side = self.config.side
         other = self._textures[rng.integers(len(self._textures))].image
-        patch = cv2.resize(other[: _KEPT // 3], (side, side))
+        patch = cv2.resize(other[: KEPT // 3], (side, side))
         if rng.random() < 0.5:
             patch = np.broadcast_to(patch.mean((0, 1)), patch.shape).astype(np.uint8)
         angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.12, 0.5) * side

@@ -6,7 +6,8 @@ from earvid.errors import EarvidError
 from earvid.recognize import RecognizerConfig, load_recognizer
 from earvid.sample.clip import make_clip
 from earvid.sample.params import random_ear
-from earvid.train.recognizer import RecognizerSettings, RecognizerTrainer, contrast
+from earvid.train.recognizer import RecognizerSettings, RecognizerTrainer
+from earvid.train.recognizer_contrast import contrast
 from earvid.train.recognizer_views import ViewMaker, keep_ears
 from earvid.train.stills import Still
 
