@@ -7,6 +7,7 @@ same for every clip.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -31,11 +32,14 @@ _GAIN = 48.0  # gray values of a chart per standard deviation
 _QUIET = 7.0  # gray values of contrast that may be noise
 
 
+@cache
 def knot_points() -> Float:
-    """``(KNOTS², 2)`` chart coordinates of the knots, row after row."""
+    """``(KNOTS², 2)`` chart coordinates of the knots, row after row; not to be written to."""
     at = np.arange(KNOTS) * float(SPACING)
     x, y = np.meshgrid(at, at)
-    return np.stack([x.ravel(), y.ravel()], 1)
+    points = np.stack([x.ravel(), y.ravel()], 1)
+    points.setflags(write=False)
+    return points
 
 
 def apply(affine: Float, points: Float) -> Float:

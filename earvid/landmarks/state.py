@@ -22,6 +22,7 @@ class TrackState:
 
     Args:
         given: ``(K,)`` bool, which landmarks there are.
+        trust: ``(K,)`` float32, how sure they are on the keyframe, 0..1.
         points: ``(N, 2)`` in the chart: these landmarks, then corners between them.
         area: ``(SMALL, SMALL)`` uint8, 255 where the ear is in the chart, or close.
         start: where the chart lies on the keyframe.
@@ -36,6 +37,7 @@ class TrackState:
     """
 
     given: NDArray[np.bool_]
+    trust: NDArray[np.float32]
     points: Float
     area: Gray
     start: Placed
@@ -52,6 +54,7 @@ class TrackState:
     def first(
         cls,
         given: NDArray[np.bool_],
+        trust: NDArray[np.floating],
         points: Float,
         area: Gray,
         start: Placed,
@@ -60,7 +63,8 @@ class TrackState:
         """Right after the keyframe."""
         exact = np.zeros(len(points))
         still = np.zeros_like(points)
-        return cls(given, points, area, start, start, start, still, chart, [chart], [exact])
+        trust = trust.astype(np.float32)
+        return cls(given, trust, points, area, start, start, start, still, chart, [chart], [exact])
 
 
 def dump_state(state: TrackState) -> bytes:
@@ -73,6 +77,7 @@ def dump_state(state: TrackState) -> bytes:
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {
         "given": state.given,
+        "trust": state.trust,
         "points": state.points,
         "area": state.area,
         "bent": state.bent,
@@ -98,6 +103,7 @@ def load_state(data: bytes) -> TrackState:
             lost, count = saved["numbers"].tolist()
             return TrackState(
                 given=saved["given"],
+                trust=saved["trust"],
                 points=saved["points"],
                 area=saved["area"],
                 bent=saved["bent"],

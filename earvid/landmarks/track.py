@@ -70,10 +70,17 @@ class LandmarkResult:
         return cls(nowhere, np.zeros(count, np.float32), np.zeros(count, bool))
 
     @classmethod
-    def given(cls, points: NDArray[np.floating]) -> LandmarkResult:
-        """As a person placed them; ``(K, 2)`` with NaN where there is none."""
+    def given(
+        cls, points: NDArray[np.floating], trust: NDArray[np.floating] | float = 1.0
+    ) -> LandmarkResult:
+        """As a prompt has them.
+
+        Args:
+            points: ``(K, 2)`` with NaN where there is none.
+            trust: ``(K,)`` or one for all, 0..1: how sure they are; 1 if a person placed them.
+        """
         known = np.isfinite(points).all(1)
-        return cls(points.astype(np.float32), known.astype(np.float32), known)
+        return cls(points.astype(np.float32), (known * trust).astype(np.float32), known)
 
 
 class LandmarkTrack:
@@ -104,6 +111,7 @@ class LandmarkTrack:
         points: NDArray[np.floating],
         cover: Cover | None = None,
         box: Box | None = None,
+        trust: NDArray[np.floating] | None = None,
     ) -> LandmarkTrack:
         """Begin on a keyframe.
 
@@ -113,6 +121,8 @@ class LandmarkTrack:
                 one of which is.
             cover: the mask of the ear on this frame, if it is known.
             box: around the ear ``x0, y0, x1, y1``, if there is no mask.
+            trust: ``(K,)`` 0..1, how sure these points are themselves, which is as sure as they
+                can be anywhere; 1 without.
         """
         given = np.isfinite(points).all(1)
         known = np.asarray(points, np.float64)[given]
@@ -122,7 +132,8 @@ class LandmarkTrack:
         area = _area(marks, cover, start)
         everything = np.vstack([marks, _corners(chart, area)])
         area = np.asarray(cv2.dilate(area, np.ones((5, 5), np.uint8)), np.uint8)
-        return cls(TrackState.first(given, everything, area, start, chart))
+        trust = np.ones(len(given)) if trust is None else trust
+        return cls(TrackState.first(given, trust, everything, area, start, chart))
 
     def lose(self) -> None:
         """Forget where the ear is: it is searched for on the next frame."""
@@ -213,7 +224,7 @@ class LandmarkTrack:
         state.placed, state.bent, state.last = found.placed, found.bent, found.chart
         if found.share > SURE:
             state.sure = found.placed
-        return _result(found, state.given)
+        return _result(found, state.given, state.trust)
 
     def _remember(self, found: Alignment) -> None:
         """Keep a view that differs from those that are kept, of an ear that is seen as a whole."""
@@ -229,7 +240,9 @@ class LandmarkTrack:
         self._views.append(self._aligner.view(found.chart, variance))
 
 
-def _result(found: Alignment, given: NDArray[np.bool_]) -> LandmarkResult:
+def _result(
+    found: Alignment, given: NDArray[np.bool_], trust: NDArray[np.float32]
+) -> LandmarkResult:
     count = int(given.sum())
     likeness, cover = np.clip(found.likeness[:count], 0, 1), found.cover[:count]
     deviation = found.fit.deviation[:count]
@@ -241,7 +254,7 @@ def _result(found: Alignment, given: NDArray[np.bool_]) -> LandmarkResult:
     known = deviation < VAGUE
     result = LandmarkResult.lost(len(given))
     result.points[given] = np.where(known[:, None], found.points[:count], np.nan)
-    result.confidence[given] = np.where(known, confidence, 0)
+    result.confidence[given] = np.where(known, confidence * trust[given], 0)
     result.visible[given] = visible & known
     return result
 

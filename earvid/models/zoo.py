@@ -1,4 +1,4 @@
-"""Names of models, where their weights are, and how they are loaded."""
+"""Names of models, and where their weights are."""
 
 from __future__ import annotations
 
@@ -10,14 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
-import torch
-from sam2.modeling.sam2_base import SAM2Base
 
 from earvid.errors import ModelError
-from earvid.models.device import pick_device
-from earvid.models.nano import NanoConfig, build_nano
-from earvid.models.sam21 import build_sam21
-from earvid.models.weights import file_sha256, load_into, read_weights
 
 META_URL = "https://dl.fbaipublicfiles.com/segment_anything_2/092824/"
 NANO_FILE = "earvid-nano.safetensors"
@@ -97,64 +91,8 @@ ZOO: dict[str, ModelSpec] = {spec.name: spec for spec in _SPECS}
 DEFAULT_MODEL = "earvid-nano"
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedModel:
-    """A model ready to track.
-
-    Args:
-        model: in evaluation mode, on its device.
-        name: its name in the zoo.
-        weights: the file its weights came from.
-        sha256: of that file.
-        device: ``cpu``, ``cuda`` or ``mps``.
-    """
-
-    model: SAM2Base
-    name: str
-    weights: Path
-    sha256: str
-    device: str
-
-
-def load_model(
-    name: str = DEFAULT_MODEL,
-    *,
-    checkpoint: Path | None = None,
-    device: str = "auto",
-    model_class: type[SAM2Base] = SAM2Base,
-) -> LoadedModel:
-    """Load a model with its weights.
-
-    Args:
-        name: of the zoo.
-        checkpoint: weights to use instead of the ones found by name.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        model_class: ``SAM2Base`` or a subclass, such as stock ``SAM2VideoPredictor``.
-
-    Raises:
-        ModelError: the name, device or file does not exist, or the weights do not fit.
-    """
-    spec = find_spec(name)
-    chosen = pick_device(device)
-    path = weights_file(name, checkpoint)
-    digest = file_sha256(path)
-    if checkpoint is None and spec.sha256 not in (None, digest):
-        raise ModelError(
-            f"{path} is damaged (its sha256 is {digest[:12]}…, not {str(spec.sha256)[:12]}…); "
-            f"remove it and run 'earvid download {name}'."
-        )
-    weights, about = read_weights(path)
-    if spec.config is None:
-        model = build_nano(NanoConfig.from_dict(about.get("config", {})), model_class)
-        model = model.to(memory_format=torch.channels_last)  # about a tenth faster on a CPU
-    else:
-        model = build_sam21(spec.config, spec.image_size, model_class)
-    load_into(model, weights, str(path))
-    return LoadedModel(model.to(chosen), name, path, digest, chosen)
-
-
 def weights_file(name: str, checkpoint: Path | None = None) -> Path:
-    """The file that :func:`load_model` would read: the checkpoint, or the one found by name.
+    """The file that ``load_model`` would read: the checkpoint, or the one found by name.
 
     Raises:
         ModelError: there is no such model, or its weights are not here.

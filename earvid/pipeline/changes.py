@@ -27,11 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from earvid.errors import StoreError
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
+from earvid.store import StorePath
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def keyframe_digests(prompt: Prompt) -> dict[str, dict[str, str]]:
     }
 
 
-def find_changes(path: Path, lineage: Mapping[str, Any], prompt: Prompt) -> Changes:
+def find_changes(path: StorePath, lineage: Mapping[str, Any], prompt: Prompt) -> Changes:
     """Compare a prompt with the one that a store was made from.
 
     Args:
@@ -126,7 +126,7 @@ def plan_fills(prompt: Prompt, changes: Changes, frame_count: int) -> tuple[Fill
 
 
 def _check_ear(
-    path: Path, ear: ObjectPrompt, old: Mapping[str, str], new: Mapping[str, str]
+    path: StorePath, ear: ObjectPrompt, old: Mapping[str, str], new: Mapping[str, str]
 ) -> None:
     """See that an ear is new, or has all of its keyframes and one of them unchanged."""
     if lost := sorted(old.keys() - new.keys(), key=int):
@@ -140,7 +140,7 @@ def _digest(frame: FramePrompt) -> str:
     return Prompt((ObjectPrompt(id=1, name="ear", frames={0: frame}),)).digest()
 
 
-def _no_correction(path: Path, reason: str) -> StoreError:
+def _no_correction(path: StorePath, reason: str) -> StoreError:
     return StoreError(
         f"{path} was made from another prompt, and a correction {reason}: put it back, choose "
         f"another output to keep both results of this clip, or replace the store with --overwrite."

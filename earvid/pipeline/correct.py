@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,23 @@ from earvid.models import LoadedModel
 from earvid.pipeline.changes import Changes, Fill, plan_fills
 from earvid.pipeline.describe import make_spec
 from earvid.pipeline.fills import Fills
+from earvid.pipeline.guesses import (
+    GUESSES,
+    Guesses,
+    kept_guesses,
+    make_guesses,
+    sureness,
+    told,
+    with_guesses,
+)
 from earvid.pipeline.merging import Merger
 from earvid.pipeline.origin import Origin, Verdict
 from earvid.pipeline.records import RecordMaker
 from earvid.pipeline.report import TrackReport, spans, summarize
 from earvid.pipeline.sessions import Sessions
 from earvid.pipeline.settings import TrackSettings
-from earvid.store import Store, StoreCorrection, StoreSpec
+from earvid.prompt import Prompt
+from earvid.store import Store, StoreCorrection, StorePath, StoreSpec
 from earvid.video import Clip
 
 Spans = dict[str, tuple[tuple[int, int], ...]]
@@ -30,7 +39,7 @@ Spans = dict[str, tuple[tuple[int, int], ...]]
 def correct(
     clip: Clip,
     origin: Origin,
-    target: Path,
+    target: StorePath,
     verdict: Verdict,
     settings: TrackSettings,
     loaded: LoadedModel,
@@ -53,15 +62,17 @@ def correct(
     assert verdict.changes is not None and verdict.head is not None
     began = time.monotonic()
     old, prompt = Store.open(target), origin.prompt
+    sessions = Sessions(loaded, clip, settings)
+    guesses = _guesses(clip, prompt, sessions, old, verdict.changes, settings)
+    marking = with_guesses(prompt, guesses)
     fills = plan_fills(prompt, verdict.changes, len(clip))
     anew = _spans(origin, fills, len(clip))
-    sessions = Sessions(loaded, clip, settings)
-    spec = _spec(clip, origin, settings, loaded, sessions, old, verdict.changes, anew)
+    spec = _spec(clip, origin, settings, loaded, sessions, old, verdict.changes, anew, guesses)
     tracked = 0
     with StoreCorrection(target, spec, verdict.head) as correction:
         if correction.writer is not None:
             maker = RecordMaker(
-                prompt,
+                marking.prompt,
                 spec.width,
                 spec.height,
                 spec.keypoints,
@@ -73,6 +84,7 @@ def correct(
             tracked = Fills(
                 clip,
                 prompt,
+                marking,
                 sessions,
                 fills,
                 merger,
@@ -83,10 +95,16 @@ def correct(
             ears = summarize(Store.open(correction.draft))
             writer.finish({"ears": [asdict(ear) for ear in ears]})
         correction.commit()
-    ears = summarize(Store.open(target))
-    seconds = time.monotonic() - began
-    info = clip.info
-    return TrackReport(target, info.frame_count, tracked, seconds, ears, info.warnings, anew)
+    return TrackReport(
+        target,
+        clip.info.frame_count,
+        tracked,
+        time.monotonic() - began,
+        summarize(Store.open(target)),
+        clip.info.warnings,
+        anew,
+        sureness(prompt, guesses),
+    )
 
 
 def _spans(origin: Origin, fills: tuple[Fill, ...], frame_count: int) -> Spans:
@@ -95,6 +113,24 @@ def _spans(origin: Origin, fills: tuple[Fill, ...], frame_count: int) -> Spans:
     for fill in fills:
         flags[fill.object_id][list(fill.frames)] = True
     return {ear.name: spans(flags[ear.id]) for ear in origin.prompt.objects if flags[ear.id].any()}
+
+
+def _guesses(
+    clip: Clip,
+    prompt: Prompt,
+    sessions: Sessions,
+    old: Store,
+    changes: Changes,
+    settings: TrackSettings,
+) -> Guesses:
+    """The guesses of the store; anew those of new ears, and where the keyframe was changed."""
+    if settings.landmarks != "auto":
+        return ()
+    kept = kept_guesses(old.provenance, changes.keyframes)
+    known = {one.object_id for one in kept}
+    lost = {one.object_id for one in kept_guesses(old.provenance)} - known
+    new = {ear.id for ear in prompt.objects} - set(old.object_ids)
+    return make_guesses(clip, prompt, sessions, kept, known | lost | new)
 
 
 def _spec(
@@ -106,6 +142,7 @@ def _spec(
     old: Store,
     changes: Changes,
     anew: Spans,
+    guesses: Guesses,
 ) -> StoreSpec:
     """The spec of the corrected store; what was a note on the prompt before is now history."""
     lineage = old.spec.lineage
@@ -123,8 +160,9 @@ def _spec(
         "spans": {name: [list(span) for span in found] for name, found in anew.items()},
     }
     provenance = {
-        **{key: value for key, value in old.provenance.items() if key != "found"},
+        **{key: value for key, value in old.provenance.items() if key not in ("found", GUESSES)},
         "prompt": origin.prompt.to_json(),
+        **told(guesses),
         "corrections": [*old.provenance.get("corrections", []), entry],
     }
     return make_spec(
@@ -132,6 +170,7 @@ def _spec(
         origin,
         settings,
         sessions.blank(origin.prompt),
+        with_guesses(origin.prompt, guesses).prompt,
         fingerprint=origin.corrected_fingerprint(old.fingerprint),
         provenance=provenance,
         lineage=origin.lineage([*lineage["earlier"], lineage["prompt"]]),

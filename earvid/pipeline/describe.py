@@ -9,9 +9,11 @@ from typing import Any
 
 from earvid import __version__
 from earvid.models import LoadedModel
+from earvid.pipeline.guesses import Guesses, told, with_guesses
 from earvid.pipeline.origin import Origin
 from earvid.pipeline.records import keypoint_names
 from earvid.pipeline.settings import TrackSettings
+from earvid.prompt import Prompt
 from earvid.store import StoreSpec
 from earvid.tracker import Session
 from earvid.video import Clip
@@ -23,6 +25,7 @@ def first_spec(
     settings: TrackSettings,
     loaded: LoadedModel,
     session: Session,
+    guesses: Guesses,
     found: Mapping[str, Any] | None,
 ) -> StoreSpec:
     """The spec of a store that is made in one run."""
@@ -31,8 +34,12 @@ def first_spec(
         origin,
         settings,
         session,
+        with_guesses(origin.prompt, guesses).prompt,
         fingerprint=origin.fingerprint(),
-        provenance=_provenance(clip, origin, settings, loaded, session, found),
+        provenance={
+            **_provenance(clip, origin, settings, loaded, session, found),
+            **told(guesses),
+        },
         lineage=origin.lineage(),
     )
 
@@ -42,6 +49,7 @@ def make_spec(
     origin: Origin,
     settings: TrackSettings,
     session: Session,
+    marked: Prompt,
     *,
     fingerprint: str,
     provenance: Mapping[str, Any],
@@ -55,6 +63,7 @@ def make_spec(
         origin: what the store follows from.
         settings: how to track.
         session: whose policy tells how many frames a mask is conditioned on.
+        marked: the prompt with all landmarks, guessed ones too.
         fingerprint: sha256 hex.
         provenance: how the store came about.
         lineage: what the fingerprint was made from.
@@ -71,7 +80,7 @@ def make_spec(
         times=clip.times,
         object_ids=tuple(ear.id for ear in ears),
         object_names=tuple(ear.name for ear in ears),
-        keypoints=keypoint_names(origin.prompt) if settings.follows_landmarks else (),
+        keypoints=keypoint_names(marked) if settings.follows_landmarks else (),
         memory_slots=max(least_slots, session.policy.slots(keyframes)),
         fingerprint=fingerprint,
         provenance=provenance,
@@ -106,6 +115,8 @@ def _provenance(
             "weights": loaded.weights.name,
             "sha256": loaded.sha256,
             "device": loaded.device,
+            "dtype": loaded.dtype,
+            "quantize": loaded.quantize,
             "alternatives": session.engine.alternatives,
         },
         "settings": {

@@ -9,7 +9,7 @@ import numpy as np
 
 from earvid.errors import StoreError
 from earvid.pipeline.changes import Fill
-from earvid.pipeline.marks import Marks, MarkTracks, dump_marks, load_marks
+from earvid.pipeline.marks import Marking, Marks, MarkTracks, dump_marks, load_marks
 from earvid.pipeline.merging import Merger
 from earvid.pipeline.sessions import Sessions
 from earvid.prefetch import Prefetch
@@ -39,6 +39,7 @@ class Fills:
     Args:
         clip: the frames.
         prompt: the ears.
+        marking: their landmarks.
         sessions: makes one session per stretch.
         fills: the stretches.
         merger: joins results and the old store.
@@ -51,6 +52,7 @@ class Fills:
         self,
         clip: Clip,
         prompt: Prompt,
+        marking: Marking,
         sessions: Sessions,
         fills: tuple[Fill, ...],
         merger: Merger,
@@ -59,7 +61,7 @@ class Fills:
         *,
         landmarks: bool,
     ) -> None:
-        self._landmarks = landmarks
+        self._marking, self._landmarks = marking, landmarks
         self._clip, self._prompt, self._sessions = clip, prompt, sessions
         self._fills, self._merger, self._writer = fills, merger, writer
         self._progress = progress or (lambda done, total: None)
@@ -125,13 +127,14 @@ class Fills:
         if saved is None:
             return self._sessions.starting_at(self._prompt, object_id, keyframe, fill.direction)
         prompt = self._sessions.begun_at(self._prompt, object_id, keyframe)
-        session = self._sessions.blank(prompt, fill.direction)
+        rivals = self._sessions.rivals(self._prompt, object_id)
+        session = self._sessions.blank(prompt, fill.direction, rivals)
         load_session(session, saved["session"])
         return session
 
     def _marks(self, fill: Fill, saved: dict[str, bytes] | None) -> MarkTracks:
-        ears = tuple(ear for ear in self._prompt.objects if ear.id == fill.object_id)
-        tracks = MarkTracks(self._clip, Prompt(ears), fill.direction, wanted=self._landmarks)
+        marking = self._marking.only(fill.object_id)
+        tracks = MarkTracks(self._clip, marking, fill.direction, wanted=self._landmarks)
         if saved is not None:
             tracks.load(saved)
         elif fill.direction < 0:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,22 +29,46 @@ def landmark_names(ear: ObjectPrompt) -> tuple[str, ...]:
     return tuple({name: None for given in ear.frames.values() for name in given.landmarks})
 
 
+@dataclass(frozen=True, eq=False)
+class Marking:
+    """The landmarks that are followed.
+
+    Args:
+        prompt: the ears, with all of their keyframes, and with landmarks that were guessed.
+        trust: 0..1 of those that were guessed: by object id and frame, then by name.
+    """
+
+    prompt: Prompt
+    trust: Mapping[tuple[int, int], Mapping[str, float]] = field(default_factory=dict)
+
+    def only(self, object_id: int) -> Marking:
+        """That of one ear."""
+        ears = tuple(ear for ear in self.prompt.objects if ear.id == object_id)
+        return Marking(Prompt(ears), self.trust)
+
+    def trusted(self, ear: ObjectPrompt, index: int) -> NDArray[np.float32]:
+        """``(K,)`` trust in all landmarks of an ear on a keyframe; 1 in what a person placed."""
+        guessed = self.trust.get((ear.id, index), {})
+        return np.array([guessed.get(name, 1.0) for name in landmark_names(ear)], np.float32)
+
+
 class MarkTracks:
     """The landmarks of all ears of a session that have any.
 
     Args:
         clip: the frames.
-        prompt: the ears, with all of their keyframes.
+        marking: the landmarks.
         direction: 1 forwards, -1 backwards.
         wanted: whether landmarks are followed at all.
     """
 
     def __init__(
-        self, clip: Clip, prompt: Prompt, direction: int = 1, *, wanted: bool = True
+        self, clip: Clip, marking: Marking, direction: int = 1, *, wanted: bool = True
     ) -> None:
-        self._clip, self._prompt, self._direction = clip, prompt, direction
+        self._clip, self._marking, self._direction = clip, marking, direction
         self._wanted = wanted
-        self._ears = {ear.id: ear for ear in prompt.objects if wanted and landmark_names(ear)}
+        ears = marking.prompt.objects if wanted else ()
+        self._ears = {ear.id: ear for ear in ears if landmark_names(ear)}
         self._tracks: dict[int, LandmarkTrack] = {}
         self._first: dict[int, bytes] = {}  # right after the first frame, for the way back
 
@@ -73,7 +98,7 @@ class MarkTracks:
 
     def backward(self) -> MarkTracks:
         """The way back from the same first frames."""
-        back = MarkTracks(self._clip, self._prompt, -1, wanted=self._wanted)
+        back = MarkTracks(self._clip, self._marking, -1, wanted=self._wanted)
         for object_id, data in self._first.items():
             back._tracks[object_id] = LandmarkTrack(load_state(data))
         return back
@@ -106,17 +131,22 @@ class MarkTracks:
     def _begin(self, ear: ObjectPrompt, frame: Frame, cover: Cover | None) -> LandmarkResult:
         """Begin, or begin anew, on a keyframe."""
         given = ear.frames[frame.index]
-        result = LandmarkResult.given(_points(ear, given))
+        trust = self._marking.trusted(ear, frame.index)
+        result = LandmarkResult.given(_points(ear, given), trust)
         track = None
         if len(given.landmarks) < len(landmark_names(ear)):
             track = self._tracks.get(ear.id) or self._borrowed(ear, frame.index)
         if track is not None:
             self._tracks[ear.id] = track
-            result = _joined(result, track.step(frame.image, cover))
+            followed = track.step(frame.image, cover)
+            trust = np.where(result.visible, trust, track.state.trust)
+            result = _joined(result, followed)
         if given.landmarks:
             if cover is None or cover.empty:
                 cover = None if given.mask is None else Cover.of_mask(given.mask)
-            self._tracks[ear.id] = LandmarkTrack.start(frame.image, result.points, cover, given.box)
+            self._tracks[ear.id] = LandmarkTrack.start(
+                frame.image, result.points, cover, given.box, trust
+            )
         self._first.setdefault(ear.id, dump_state(self._tracks[ear.id].state))
         return result
 
@@ -129,7 +159,8 @@ class MarkTracks:
         given = ear.frames[nearest]
         cover = None if given.mask is None else Cover.of_mask(given.mask)
         image = self._clip.frame(nearest).image
-        track = LandmarkTrack.start(image, _points(ear, given), cover, given.box)
+        trust = self._marking.trusted(ear, nearest)
+        track = LandmarkTrack.start(image, _points(ear, given), cover, given.box, trust)
         track.lose()
         return track
 

@@ -6,19 +6,19 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from earvid.detect import scout_digests
 from earvid.errors import StoreError
+from earvid.landmarks.guess import landmark_digest
 from earvid.pipeline.changes import Changes, find_changes, keyframe_digests
 from earvid.pipeline.settings import TrackSettings
 from earvid.prompt import Prompt
-from earvid.store import Decision, check_fingerprint, read_header
+from earvid.store import Decision, StorePath, check_fingerprint, read_header
 from earvid.tracker import RoiSettings
-from earvid.tracker.reentry import ReentrySettings
+from earvid.tracker.looks import ReentrySettings
 
-STATE_VERSION = 5  # of what the fingerprint covers; a change makes old stores "different"
+STATE_VERSION = 6  # of what the fingerprint covers; a change makes old stores "different"
 
 # What differs, in the words of an error.
 _WORDS = {
@@ -26,6 +26,7 @@ _WORDS = {
     "video": "clip",
     "model": "model",
     "weights": "weights",
+    "numbers": "dtype or quantize",
     "roi": "roi",
     "reentry": "reentry",
     "policy": "policy",
@@ -63,11 +64,12 @@ class Origin:
             "video": video,
             "model": model,
             "weights": weights,
+            "numbers": settings.dtype if settings.quantize == "none" else settings.quantize,
             "roi": asdict(RoiSettings()) if settings.roi == "follow" else "off",
             # Without a crop there is no choice, and nothing to tell apart.
             **({"reentry": _reentry(settings)} if settings.roi == "follow" else {}),
             "policy": settings.make_policy().describe(),
-            "landmarks": "prompt" if settings.follows_landmarks else "none",
+            "landmarks": _landmarks(settings),
         }
         return cls(json.loads(json.dumps(parts)), prompt)
 
@@ -115,7 +117,7 @@ class Verdict:
     changes: Changes | None = None
 
 
-def judge(path: Path, origin: Origin, *, overwrite: bool) -> Verdict:
+def judge(path: StorePath, origin: Origin, *, overwrite: bool) -> Verdict:
     """Decide about a store path.
 
     Raises:
@@ -141,7 +143,7 @@ def judge(path: Path, origin: Origin, *, overwrite: bool) -> Verdict:
     return Verdict(Decision.CORRECT, head, find_changes(path, lineage, origin.prompt))
 
 
-def _refuse_other(path: Path, lineage: Mapping[str, Any], origin: Origin) -> None:
+def _refuse_other(path: StorePath, lineage: Mapping[str, Any], origin: Origin) -> None:
     """Refuse a store of another clip, model or settings, and say what differs."""
     other = [
         _WORDS[key] + _rather(lineage.get(key), value)
@@ -162,6 +164,12 @@ def _reentry(settings: TrackSettings) -> dict[str, Any]:
     if not settings.scouts:
         return {"name": settings.reentry}
     return {"name": settings.reentry, **scout_digests(), **asdict(ReentrySettings())}
+
+
+def _landmarks(settings: TrackSettings) -> str | dict[str, str]:
+    if settings.landmarks != "auto":
+        return settings.landmarks
+    return {"name": "auto", "model": landmark_digest()}
 
 
 def _rather(there: object, wanted: object) -> str:

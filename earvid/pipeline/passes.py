@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from earvid.errors import StoreError
-from earvid.pipeline.background import Background
+from earvid.pipeline.background import Background, Task
 from earvid.pipeline.marks import Marks, MarkTracks, dump_marks, load_marks
 from earvid.pipeline.plan import Plan
 from earvid.pipeline.records import RecordMaker
 from earvid.prefetch import Prefetch
+from earvid.stages import Stages, each, stage
 from earvid.store import StoreWriter
 from earvid.tracker import (
     FrameResult,
@@ -30,7 +31,8 @@ QUEUE_BYTES = 48 * 2**20  # of decoded frames that wait, on either side of the m
 class Passes:
     """The forward and the backward pass of one clip.
 
-    Decoding, inference and writing overlap: frames come from one thread, records go to another.
+    Decoding, inference, and landmarks with writing overlap: frames come from one thread, and what
+    the model makes of them goes to another.
 
     Args:
         clip: the frames.
@@ -40,6 +42,8 @@ class Passes:
         writer: of the store, new or resumed.
         shard_length: frames per shard.
         progress: called with frames done and frames in all.
+        stages: measures ``decode``, ``wait`` (for a frame, or for room in the queue of what is to
+            be written), ``track``, ``landmarks`` and ``write``.
     """
 
     def __init__(
@@ -51,11 +55,13 @@ class Passes:
         writer: StoreWriter,
         shard_length: int,
         progress: Callable[[int, int], None] | None,
+        stages: Stages | None = None,
     ) -> None:
         self.clip, self.session, self.marks = clip, session, marks
         self.maker, self.writer = maker, writer
         self.plan = Plan.make(session.prompt, len(clip), shard_length)
         self._progress = progress or (lambda done, total: None)
+        self._stages = stages
         self._depth = max(2, min(32, QUEUE_BYTES // (3 * maker.width * maker.height)))
         self._tracked = 0  # by this run
         self._before = 0  # by the runs that this one resumes
@@ -99,17 +105,18 @@ class Passes:
         plan = self.plan
         staged: list[FrameResult] = []
         marked: dict[int, Marks] = {}
-        with Prefetch(self.clip.frames(start), self._depth) as frames:
-            for frame in frames:
-                result, marks = self._step(frame)
+        with Prefetch(self._timed(self.clip.frames(start)), self._depth) as frames:
+            for frame in each(self._stages, "wait", frames):
+                result = self._track(frame)
                 if frame.index >= plan.seam:
-                    self._put(background, frame, result, marks)
+                    self._submit(background, partial(self._write, frame, result))
                 else:
                     staged.append(result)
-                    marked[frame.index] = marks
+                    self._submit(background, partial(self._keep, frame, result, marked))
                 if plan.ends_forward(frame.index):
                     if staged:
-                        self._stage(background, plan.shard(frame.index), staged, marked)
+                        shard = plan.shard(frame.index)
+                        self._submit(background, partial(self._stage, shard, staged, marked))
                         staged, marked = [], {}
                     self._checkpoint(background, "forward", frame.index + 1)
                 self._count()
@@ -118,40 +125,63 @@ class Passes:
         plan = self.plan
         staged: dict[int, FrameResult] = {}
         marked: dict[int, Marks] = {}
-        with Prefetch(self.clip.frames_backward(start), self._depth) as frames:
-            for frame in frames:
+        with Prefetch(self._timed(self.clip.frames_backward(start)), self._depth) as frames:
+            for frame in each(self._stages, "wait", frames):
                 index = frame.index
                 if index >= plan.first and index not in staged:
                     staged, marked = self._staged(plan.shard(index))
-                result, marks = self._step(frame)
-                if index >= plan.first:
-                    result = FrameResult(index, {**result.objects, **staged.pop(index).objects})
-                    marks = {**marks, **marked.get(index, {})}
-                self._put(background, frame, result, marks)
+                before = staged.pop(index) if index >= plan.first else None
+                task = partial(self._write, frame, self._track(frame), before, marked.get(index))
+                self._submit(background, task)
                 if plan.ends_backward(index):
                     self._checkpoint(background, "backward", index - 1)
-                    background.submit(partial(self.writer.drop_stage, plan.shard(index)))
+                    self._submit(background, partial(self.writer.drop_stage, plan.shard(index)))
                 if index < plan.first:
                     self._count()
 
-    def _step(self, frame: Frame) -> tuple[FrameResult, Marks]:
-        skips = frame.damaged
-        result = self.session.skip(frame.index) if skips else self.session.step(frame)
-        return result, self.marks.step(frame, result)
+    def _track(self, frame: Frame) -> FrameResult:
+        with stage(self._stages, "track"):
+            return self.session.skip(frame.index) if frame.damaged else self.session.step(frame)
 
-    def _put(self, background: Background, frame: Frame, result: FrameResult, marks: Marks) -> None:
-        image = frame.image
-        background.submit(lambda: self.writer.add(self.maker.record(image, result, marks)))
+    def _timed(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        return each(self._stages, "decode", frames)
 
-    def _stage(
+    def _submit(self, background: Background, task: Task) -> None:
+        with stage(self._stages, "wait"):
+            background.submit(task)
+
+    # What follows is done in the background, frame after frame: no mask waits for landmarks.
+
+    def _follow(self, frame: Frame, result: FrameResult) -> Marks:
+        with stage(self._stages, "landmarks"):
+            return self.marks.step(frame, result)
+
+    def _keep(self, frame: Frame, result: FrameResult, marked: dict[int, Marks]) -> None:
+        marked[frame.index] = self._follow(frame, result)
+
+    def _write(
         self,
-        background: Background,
-        shard: int,
-        staged: list[FrameResult],
-        marked: dict[int, Marks],
+        frame: Frame,
+        result: FrameResult,
+        staged: FrameResult | None = None,
+        marked: Marks | None = None,
     ) -> None:
+        """Add a frame to the store, with what the way forward had found on it, if any."""
+        marks = {**self._follow(frame, result), **(marked or {})}
+        if staged is not None:
+            result = FrameResult(frame.index, {**result.objects, **staged.objects})
+        with stage(self._stages, "write"):
+            self.writer.add(self.maker.record(frame.image, result, marks))
+
+    def _stage(self, shard: int, staged: list[FrameResult], marked: dict[int, Marks]) -> None:
         blobs = {"results": dump_results(staged), "landmarks": dump_marks(marked)}
-        background.submit(lambda: self.writer.stage(shard, blobs))
+        with stage(self._stages, "write"):
+            self.writer.stage(shard, blobs)
+
+    def _save(self, about: dict[str, Any], session: bytes) -> None:
+        blobs = {"pass": json.dumps(about).encode(), "session": session, **self.marks.dump()}
+        with stage(self._stages, "write"):
+            self.writer.save_state(blobs)
 
     def _staged(self, shard: int) -> tuple[dict[int, FrameResult], dict[int, Marks]]:
         blobs = self.writer.load_stage(shard)
@@ -161,13 +191,8 @@ class Passes:
 
     def _checkpoint(self, background: Background, direction: str, following: int) -> None:
         about: dict[str, Any] = {"direction": direction, "next": following}
-        blobs = {
-            "pass": json.dumps(about).encode(),
-            "session": dump_session(self.session),
-            **self.marks.dump(),
-        }
         # In the writer's order: a checkpoint never precedes the shard that it speaks of.
-        background.submit(lambda: self.writer.save_state(blobs))
+        self._submit(background, partial(self._save, about, dump_session(self.session)))
 
     def _count(self) -> None:
         self._tracked += 1

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earvid.store import Store
+from earvid.store import Store, StorePath
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,21 @@ class ObjectSummary:
 
 
 @dataclass(frozen=True)
+class Sureness:
+    """A guess of landmarks.
+
+    Args:
+        frame: where.
+        sure: probability that it is right on average.
+        used: whether that was enough to follow them.
+    """
+
+    frame: int
+    sure: float
+    used: bool
+
+
+@dataclass(frozen=True)
 class TrackReport:
     """What a run came to.
 
@@ -43,15 +57,17 @@ class TrackReport:
         ears: one summary per ear.
         warnings: what the reader noticed about the clip.
         corrected: of a correction, half-open spans that were tracked anew, by name of the ear.
+        guessed: landmarks that were guessed because the prompt had none, by name of the ear.
     """
 
-    store: Path
+    store: StorePath
     frames: int
     tracked: int
     seconds: float
     ears: tuple[ObjectSummary, ...]
     warnings: tuple[str, ...] = ()
     corrected: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    guessed: Mapping[str, Sureness] = field(default_factory=dict)
 
     @property
     def frames_per_second(self) -> float:
@@ -61,6 +77,10 @@ class TrackReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         corrected = {name: [list(span) for span in found] for name, found in self.corrected.items()}
+        guessed = {
+            name: {"frame": one.frame, "sure": round(one.sure, 3), "used": one.used}
+            for name, one in self.guessed.items()
+        }
         return {
             "store": str(self.store),
             "frames": self.frames,
@@ -70,6 +90,7 @@ class TrackReport:
             "ears": [ear_dict(ear) for ear in self.ears],
             "warnings": list(self.warnings),
             **({"corrected": corrected} if corrected else {}),
+            **({"guessed_landmarks": guessed} if guessed else {}),
         }
 
 

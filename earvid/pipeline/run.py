@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from earvid.models import LoadedModel, load_model, pick_device, weights_file
+from earvid.models import LoadedModel, check_quantize, pick_device, weights_file
 from earvid.models.weights import file_sha256
 from earvid.pipeline.correct import correct
 from earvid.pipeline.describe import first_spec
-from earvid.pipeline.guesses import with_guesses
+from earvid.pipeline.guesses import (
+    Guesses,
+    kept_guesses,
+    make_guesses,
+    sureness,
+    with_guesses,
+)
 from earvid.pipeline.marks import MarkTracks
 from earvid.pipeline.origin import Origin, Verdict, judge
 from earvid.pipeline.passes import Passes
@@ -21,7 +27,8 @@ from earvid.pipeline.report import TrackReport, summarize
 from earvid.pipeline.sessions import Sessions
 from earvid.pipeline.settings import DEFAULTS, TrackSettings
 from earvid.prompt import Prompt
-from earvid.store import Decision, Store, StoreWriter, settle
+from earvid.stages import Stages
+from earvid.store import AnyPath, Decision, Store, StorePath, StoreWriter, settle, store_path
 from earvid.video import Clip
 
 Progress = Callable[[int, int], None]
@@ -35,13 +42,14 @@ def default_store(clip: Path) -> Path:
 def track(
     clip: Path | str,
     prompt: Prompt,
-    store: Path | str | None = None,
+    store: AnyPath | None = None,
     *,
     settings: TrackSettings = DEFAULTS,
     model: LoadedModel | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     found: Mapping[str, Any] | None = None,
+    stages: Stages | None = None,
 ) -> TrackReport:
     """Track every ear of a prompt through a clip, into a zarr store.
 
@@ -52,13 +60,15 @@ def track(
     Args:
         clip: a video file or a folder of images.
         prompt: the ears.
-        store: where to; ``<clip>.earvid.zarr`` beside the clip by default.
+        store: where to, a path or ``s3://bucket/key.zarr``; ``<clip>.earvid.zarr`` beside the clip
+            by default.
         settings: how to track.
         model: a loaded model to use for several clips; loaded from the settings by default.
         overwrite: replace a store that was made from another clip, prompt or settings.
         progress: called with frames done and frames in all, about once a frame.
         found: how the prompt was found, when nobody gave it; plain values for the provenance, which
             do not count for the comparison with an earlier run.
+        stages: measures where the time goes; not in a correction.
 
     Returns:
         What it came to. A store that is complete and was made the same way is left as it is.
@@ -66,7 +76,9 @@ def track(
     Raises:
         EarvidError: one sentence on what is wrong with clip, prompt, model or store.
     """
-    target = Path(store) if store is not None else default_store(Path(clip))
+    target = default_store(Path(clip)) if store is None else store_path(store)
+    if model is not None:
+        settings = replace(settings, dtype=model.dtype, quantize=model.quantize)
     settle(target)  # a correction that was stopped on its last step comes first
     with Clip.open(clip, reader=settings.reader) as source:
         info = source.info
@@ -74,22 +86,20 @@ def track(
         if verdict.decision is Decision.SKIP:
             done = Store.open(target)
             return TrackReport(target, info.frame_count, 0, 0.0, summarize(done), info.warnings)
-        loaded = model or load_model(
-            settings.model, checkpoint=settings.checkpoint, device=settings.device
-        )
+        loaded = model or settings.load()
         if verdict.decision is Decision.CORRECT:
             return correct(source, origin, target, verdict, settings, loaded, progress)
-        return _track(source, origin, target, verdict, settings, loaded, progress, found)
+        return _track(source, origin, target, verdict, settings, loaded, progress, found, stages)
 
 
 def check(
     clip: Path | str,
     prompt: Prompt,
-    store: Path | str | None = None,
+    store: AnyPath | None = None,
     *,
     settings: TrackSettings = DEFAULTS,
     overwrite: bool = False,
-) -> tuple[Path, str]:
+) -> tuple[StorePath, str]:
     """Check clip, prompt and store as :func:`track` would, without loading the model.
 
     Returns:
@@ -99,7 +109,7 @@ def check(
     Raises:
         EarvidError: as :func:`track` would.
     """
-    target = Path(store) if store is not None else default_store(Path(clip))
+    target = default_store(Path(clip)) if store is None else store_path(store)
     with Clip.open(clip, reader=settings.reader) as source:
         _, verdict = _judge(source, prompt, target, settings, None, overwrite)
     return target, verdict.decision.value
@@ -108,7 +118,7 @@ def check(
 def _judge(
     clip: Clip,
     prompt: Prompt,
-    target: Path,
+    target: StorePath,
     settings: TrackSettings,
     model: LoadedModel | None,
     overwrite: bool,
@@ -116,9 +126,7 @@ def _judge(
     """Validate the prompt and look at the store, before a model is loaded."""
     info = clip.info
     prompt.validate(info.width, info.height, info.frame_count)
-    if settings.landmarks == "auto":
-        prompt = with_guesses(clip, prompt)
-    pick_device(settings.device)
+    check_quantize(settings.quantize, settings.dtype, pick_device(settings.device))
     if model is None:
         weights = file_sha256(weights_file(settings.model, settings.checkpoint))
     else:
@@ -131,18 +139,22 @@ def _judge(
 def _track(
     clip: Clip,
     origin: Origin,
-    target: Path,
+    target: StorePath,
     verdict: Verdict,
     settings: TrackSettings,
     loaded: LoadedModel,
     progress: Progress | None,
     found: Mapping[str, Any] | None,
+    stages: Stages | None,
 ) -> TrackReport:
     """Begin a store, or go on with one."""
     info = clip.info
     # Before a store is begun, for it may fail.
-    session = Sessions(loaded, clip, settings).prepared(origin.prompt)
-    spec = first_spec(clip, origin, settings, loaded, session, found)
+    sessions = Sessions(loaded, clip, settings)
+    session = sessions.prepared(origin.prompt)
+    guesses = _guesses(clip, origin, verdict, settings, sessions)
+    marking = with_guesses(origin.prompt, guesses)
+    spec = first_spec(clip, origin, settings, loaded, session, guesses, found)
     began = time.monotonic()
     if verdict.decision is Decision.RESUME:
         opened = StoreWriter.resume(target, spec)
@@ -150,7 +162,7 @@ def _track(
         opened = StoreWriter.create(target, spec, seen=verdict.head)
     with opened as writer:
         maker = RecordMaker(
-            origin.prompt,
+            marking.prompt,
             info.width,
             info.height,
             spec.keypoints,
@@ -159,9 +171,26 @@ def _track(
         )
         tracked = 0
         if writer.pending:  # killed while it finished, a store lacks nothing but that
-            marks = MarkTracks(clip, origin.prompt, wanted=settings.follows_landmarks)
-            tracked = Passes(clip, session, marks, maker, writer, spec.shard_length, progress).run()
+            marks = MarkTracks(clip, marking, wanted=settings.follows_landmarks)
+            passes = Passes(
+                clip, session, marks, maker, writer, spec.shard_length, progress, stages
+            )
+            tracked = passes.run()
         ears = summarize(Store.open(target))
         writer.finish({"ears": [asdict(ear) for ear in ears]})
     seconds = time.monotonic() - began
-    return TrackReport(target, info.frame_count, tracked, seconds, ears, info.warnings)
+    guessed = sureness(origin.prompt, guesses)
+    return TrackReport(
+        target, info.frame_count, tracked, seconds, ears, info.warnings, guessed=guessed
+    )
+
+
+def _guesses(
+    clip: Clip, origin: Origin, verdict: Verdict, settings: TrackSettings, sessions: Sessions
+) -> Guesses:
+    """Landmarks of ears that have none; of a store that was begun, those it was begun with."""
+    if settings.landmarks != "auto":
+        return ()
+    if verdict.decision is Decision.RESUME and verdict.head is not None:
+        return kept_guesses(verdict.head["provenance"])
+    return make_guesses(clip, origin.prompt, sessions)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from earvid.detect import load_scout
 from earvid.models import LoadedModel
 from earvid.pipeline.alternatives import has_alternatives
 from earvid.pipeline.settings import TrackSettings
 from earvid.prompt import Prompt
-from earvid.tracker import ObjectTrack, RoiSettings, Session
+from earvid.tracker import ObjectTrack, RoiSettings, Session, label_frame
+from earvid.tracker.looks import Looks
+from earvid.tracker.prompts import prompted_together
 from earvid.video import Clip, Frame
 
 
@@ -28,7 +33,7 @@ class Sessions:
         self._alternatives = has_alternatives(loaded.weights)
         self._known: dict[int, ObjectTrack] = {}  # what keyframes teach, by object id
 
-    def blank(self, prompt: Prompt, direction: int = 1) -> Session:
+    def blank(self, prompt: Prompt, direction: int = 1, rivals: tuple[Looks, ...] = ()) -> Session:
         """A session that has seen nothing yet."""
         info, settings = self._clip.info, self._settings
         return Session(
@@ -41,6 +46,7 @@ class Sessions:
             policy=settings.make_policy,
             alternatives=self._alternatives,
             scout=self._scout,
+            rivals=rivals,
             direction=direction,
         )
 
@@ -68,17 +74,54 @@ class Sessions:
         Raises:
             PromptError: a keyframe cannot be decoded.
         """
-        if object_id not in self._known:  # looked at once, however many stretches there are
-            ear = _ear(prompt, object_id)
-            self._known[object_id] = self.prepared(ear).tracks[object_id]
-        session = self.blank(self.begun_at(prompt, object_id, keyframe))
-        known = self._known[object_id]
+        known = self._keyframes(prompt, object_id)
+        session = self.blank(
+            self.begun_at(prompt, object_id, keyframe), rivals=self.rivals(prompt, object_id)
+        )
         session.tracks[object_id].bank.keyframes = dict(known.bank.keyframes)
         session.tracks[object_id].looks = known.looks.fresh()
         if direction > 0:
             return session
         session.step(self._keyframe(session, keyframe))
         return session.backward()
+
+    def rivals(self, prompt: Prompt, object_id: int) -> tuple[Looks, ...]:
+        """How the other ears look that were not prompted in one place with an ear."""
+        if not self._settings.scouts:
+            return ()
+        together = prompted_together(prompt)
+        others = (o.id for o in prompt.objects if o.id != object_id)
+        return tuple(
+            self._keyframes(prompt, other).looks.fresh()
+            for other in others
+            if frozenset((object_id, other)) not in together
+        )
+
+    def _keyframes(self, prompt: Prompt, object_id: int) -> ObjectTrack:
+        """What the keyframes of an ear teach; looked at once, however many stretches there are."""
+        if object_id not in self._known:
+            self._known[object_id] = self.prepared(_ear(prompt, object_id)).tracks[object_id]
+        return self._known[object_id]
+
+    def mask(self, prompt: Prompt, object_id: int, keyframe: int) -> NDArray[np.bool_] | None:
+        """The mask of an ear on one of its keyframes.
+
+        Args:
+            prompt: all ears; the same for every call.
+            object_id: which ear.
+            keyframe: one of its keyframes.
+
+        Returns:
+            ``(H, W)`` bool, or None where the model sees no ear.
+
+        Raises:
+            PromptError: a keyframe cannot be decoded.
+        """
+        session = self.starting_at(prompt, object_id, keyframe, 1)
+        result = session.step(self._keyframe(session, keyframe))
+        info = self._clip.info
+        labels = label_frame(result.objects.values(), info.width, info.height).labels
+        return labels == object_id if labels.any() else None
 
     def begun_at(self, prompt: Prompt, object_id: int, keyframe: int) -> Prompt:
         """The prompt of one ear on one of its keyframes."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from earvid.errors import UsageError
-from earvid.models import DEFAULT_MODEL
+from earvid.models import DEFAULT_MODEL, DTYPES, QUANTIZE, LoadedModel, load_model
 from earvid.tracker import Fifo, MemoryPolicy, policy
 from earvid.video import ReaderName
 
 ROIS = ("follow", "off")
 REENTRIES = ("anywhere", "nearby")
-LANDMARKS = ("prompt", "auto", "none")
+LANDMARKS = ("auto", "prompt", "none")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class TrackSettings:
         model: name in the zoo.
         checkpoint: weights to use instead of the model's own.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        dtype: ``float32`` or ``bfloat16``; see :func:`earvid.models.load_model`.
+        quantize: ``none`` or ``int8``; likewise.
         roi: ``follow`` an ear with a crop, or ``off``: look at the whole frame as stock SAM 2.
         reentry: where a lost ear is looked for: ``anywhere`` in the frame, with a detector, and
             found only if it is recognized; or ``nearby``, by memory alone. See
@@ -31,8 +33,9 @@ class TrackSettings:
         policy: of the memory bank, one of ``earvid.tracker.POLICIES``.
         policy_parameters: of that policy, by name; the others have their defaults, and ``maps`` and
             ``pointers`` those of the model.
-        landmarks: ``prompt``: those that the prompt has are followed; ``auto``: those of an ear
-            that has none are guessed first; ``none``: they only tell where the ear is.
+        landmarks: ``auto``: those that the prompt has are followed, and those of an ear that has
+            none are guessed first; ``prompt``: none are guessed; ``none``: none are followed, and
+            they only tell where the ear is.
         reader: ``auto``, ``decord`` or ``pyav``.
         shard_bytes: memory for one shard of masks.
 
@@ -43,11 +46,13 @@ class TrackSettings:
     model: str = DEFAULT_MODEL
     checkpoint: Path | None = None
     device: str = "auto"
+    dtype: str = "float32"
+    quantize: str = "none"
     roi: str = "follow"
     reentry: str = "anywhere"
     policy: str = Fifo.name
     policy_parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
-    landmarks: str = "prompt"
+    landmarks: str = "auto"
     reader: ReaderName = "auto"
     shard_bytes: int = 64 * 2**20
 
@@ -62,7 +67,27 @@ class TrackSettings:
             raise UsageError(
                 f"There are no landmarks {self.landmarks!r}; choose from {', '.join(LANDMARKS)}."
             )
+        for what, value, known in (
+            ("dtype", self.dtype, DTYPES),
+            ("quantize", self.quantize, QUANTIZE),
+        ):
+            if value not in known:
+                raise UsageError(f"There is no {what} {value!r}; choose from {', '.join(known)}.")
         self.make_policy()
+
+    def load(self) -> LoadedModel:
+        """Load the model.
+
+        Raises:
+            ModelError: it, its weights or the device are not there, or do not go together.
+        """
+        return load_model(
+            self.model,
+            checkpoint=self.checkpoint,
+            device=self.device,
+            dtype=self.dtype,
+            quantize=self.quantize,
+        )
 
     @property
     def follows_landmarks(self) -> bool:

@@ -1,6 +1,7 @@
 """Landmarks on the whole way, with the embedded model on a small real clip."""
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from earvid.store import Store, compare
 from earvid.video import Clip, VideoWriter
 
 FIRST, FRAMES, WIDTH = 20, 24, 320
+GUESSED = "guessed_landmarks"
 SHARDS_OF_8 = TrackSettings(shard_bytes=8 * 320 * 240, reader="pyav", reentry="nearby")
 
 
@@ -170,6 +172,90 @@ def test_a_few_named_points_and_none_at_all(tmp_path, clip, model):
     assert store.keypoints == ("tragus", "lobe")
     found = np.asarray(store.tracks.position)[:, :, :, 0].transpose(0, 2, 1)
     assert np.nanmax(np.linalg.norm(found - truth()[:, [36, 17]], axis=2)) < 4
+    assert "guessed_landmarks" not in store.provenance
     none = TrackSettings(reader="pyav", reentry="nearby", landmarks="none")
     track(clip, prompt, tmp_path / "n.zarr", settings=none, model=model)
     assert Store.open(tmp_path / "n.zarr").keypoints == ()
+
+
+def boxed(*indexes: int) -> dict[int, FramePrompt]:
+    return {index: FramePrompt(box=box(index)) for index in indexes}
+
+
+@pytest.fixture(scope="module")
+def guessed(tmp_path_factory, clip, model):
+    """A store whose landmarks were guessed, for the prompt is but a box."""
+    path = tmp_path_factory.mktemp("guessed") / "s.zarr"
+    report = track(clip, ear(boxed(13)), path, settings=SHARDS_OF_8, model=model)
+    guess = report.guessed["right"]
+    assert guess.frame == 13 and guess.used and 0.5 < guess.sure <= 1
+    return path
+
+
+def test_an_ear_without_landmarks_gets_a_guess_that_says_how_sure_it_is(guessed):
+    store = Store.open(guessed)
+    assert set(store.keypoints) <= {str(k) for k in range(55)} and len(store.keypoints) > 40
+    (told,) = store.provenance[GUESSED]
+    assert told["frame"] == 13
+    x, y, sure = told["points"]["20"]
+    place = store.keypoints.index("20")
+    np.testing.assert_allclose(store.tracks.position[13, :, place, 0], (x, y), atol=1e-3)
+    # On the keyframe, and so everywhere, a point is no surer than its guess.
+    assert float(store.tracks.confidence[13, place, 0]) == pytest.approx(sure)
+    assert np.nanmax(store.tracks.confidence[:, place, 0]) <= sure + 1e-6
+    # The prompt is what a person said.
+    (frame,) = store.provenance["prompt"]["objects"][0]["frames"].values()
+    assert "landmarks" not in frame
+
+
+def test_guesses_change_no_mask_and_can_be_turned_off(tmp_path, guessed, clip, model):
+    none = TrackSettings(
+        shard_bytes=SHARDS_OF_8.shard_bytes, reader="pyav", reentry="nearby", landmarks="prompt"
+    )
+    report = track(clip, ear(boxed(13)), tmp_path / "s.zarr", settings=none, model=model)
+    plain = Store.open(tmp_path / "s.zarr")
+    assert plain.keypoints == () and not report.guessed and GUESSED not in plain.provenance
+    np.testing.assert_array_equal(plain.masks[:], Store.open(guessed).masks[:])
+
+
+def test_a_correction_keeps_the_guess_whatever_keyframes_it_adds(tmp_path, guessed, clip, model):
+    store = tmp_path / "s.zarr"
+    shutil.copytree(guessed, store)
+    old = Store.open(guessed)
+    corrected = ear({**boxed(4, 13), 20: marked(20, 5)})  # one before it, and one with landmarks
+    report = track(clip, corrected, store, settings=SHARDS_OF_8, model=model)
+    assert report.corrected == {"right": ((0, 13), (14, 24))}
+    new = Store.open(store)
+    assert new.provenance[GUESSED] == old.provenance[GUESSED]
+    assert new.keypoints == old.keypoints
+    np.testing.assert_array_equal(new.tracks.position[13], old.tracks.position[13])
+    five = [new.keypoints.index(str(k)) for k in range(5)]
+    assert (np.asarray(new.tracks.confidence)[20, five, 0] == 1).all()  # a person's
+    shown = np.asarray(new.tracks.position)[20, :, five, 0]
+    np.testing.assert_allclose(shown, truth()[20, :5], atol=1e-3)
+
+
+def test_a_new_ear_of_a_correction_is_guessed_too(tmp_path, guessed, clip, model):
+    store = tmp_path / "s.zarr"
+    shutil.copytree(guessed, store)
+    first = ear(boxed(13)).objects[0]
+    second = ObjectPrompt(id=2, name="again", frames=boxed(6))
+    report = track(clip, Prompt((first, second)), store, settings=SHARDS_OF_8, model=model)
+    assert set(report.guessed) == {"right", "again"} and report.guessed["again"].frame == 6
+    assert [one["object"] for one in Store.open(store).provenance[GUESSED]] == [1, 2]
+
+
+def test_points_alone_are_enough_for_a_guess(tmp_path, clip, model):
+    middle = truth()[13].mean(0)
+    points = FramePrompt(points=[tuple(map(float, middle))], labels=[1])
+    report = track(clip, ear({13: points}), tmp_path / "s.zarr", settings=SHARDS_OF_8, model=model)
+    assert report.guessed["right"].sure > 0.2
+
+
+def test_what_is_no_ear_gets_no_landmarks(tmp_path, clip, model):
+    corner = FramePrompt(box=(2, 2, 40, 40))
+    report = track(clip, ear({0: corner}), tmp_path / "s.zarr", settings=SHARDS_OF_8, model=model)
+    guess = report.guessed["right"]
+    assert not guess.used and guess.sure < 0.5
+    store = Store.open(tmp_path / "s.zarr")
+    assert store.keypoints == () and store.provenance[GUESSED][0]["points"] == {}

@@ -71,6 +71,15 @@ def load_landmark_model(path: Path | None = None, *, device: str = "cpu") -> Lan
     return LandmarkModel(network, whole.prior(), file_sha256(file))
 
 
+def landmark_digest() -> str:
+    """sha256 of the weights that ship.
+
+    Raises:
+        ModelError: the file is missing.
+    """
+    return file_sha256(_shipped())
+
+
 def _shipped() -> Path:
     return shipped_file(LANDMARK_FILE, "landmark model")
 

@@ -1,0 +1,119 @@
+"""Going on from what a store says: the prompt and the settings that it was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from earvid.errors import EarvidError, PromptError, StoreError, UsageError
+from earvid.models import QUANTIZE
+from earvid.pipeline.settings import TrackSettings
+from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
+from earvid.prompt._json_in import objects_from_document
+from earvid.store import Store
+
+
+def prompt_of(store: Store) -> Prompt:
+    """The prompt that a store was made from or, if it was corrected, the one it was corrected to.
+
+    Raises:
+        PromptError: it has masks, which a store does not keep.
+        StoreError: the store does not tell it.
+    """
+    document = store.provenance.get("prompt")
+    if _has_masks(document):
+        raise PromptError(
+            f"{store.path} was prompted with masks, which a store does not keep: give the file of "
+            f"that prompt with --prompt."
+        )
+    try:
+        prompt = Prompt(objects_from_document(document, Path()))
+    except EarvidError as error:
+        raise _untold(store) from error
+    if prompt.digest() != store.spec.lineage.get("prompt"):
+        raise _untold(store)
+    return prompt
+
+
+def settings_of(
+    store: Store, *, checkpoint: Path | None = None, device: str = "auto"
+) -> TrackSettings:
+    """The settings that a store was made with, as far as they decide what it holds.
+
+    Args:
+        store: the store.
+        checkpoint: weights, unless they are the model's own; a store knows them by their hash.
+        device: where to compute.
+
+    Raises:
+        StoreError: the store does not tell them.
+        UsageError: they are not of this version of earvid.
+    """
+    lineage = store.spec.lineage
+    try:
+        roi, policy = lineage["roi"], dict(lineage["policy"])
+        numbers = lineage["numbers"]
+        quantized = numbers in QUANTIZE
+        return TrackSettings(
+            model=lineage["model"],
+            checkpoint=checkpoint,
+            device=device,
+            dtype=TrackSettings.dtype if quantized else numbers,
+            quantize=numbers if quantized else TrackSettings.quantize,
+            roi="off" if roi == "off" else "follow",
+            reentry=_name(lineage.get("reentry", "anywhere")),
+            policy=policy.pop("name"),
+            policy_parameters=policy,
+            landmarks=_name(lineage["landmarks"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _untold(store) from error
+
+
+def with_keyframe(prompt: Prompt, ear: str | None, index: int, frame: FramePrompt) -> Prompt:
+    """The same prompt with a keyframe more, or another prompt on one of its keyframes.
+
+    Args:
+        prompt: the prompt.
+        ear: name of the ear; None where there is one.
+        index: of the frame.
+        frame: what is known there.
+
+    Raises:
+        UsageError: there is no such ear, or it is not clear which.
+        PromptError: the prompt makes no sense with it.
+    """
+    names = [one.name for one in prompt.objects]
+    if ear is None and len(names) > 1:
+        raise UsageError(f"There are several ears; choose one with --ear: {', '.join(names)}.")
+    if ear is not None and ear not in names:
+        raise UsageError(f"There is no ear {ear!r}; choose from {', '.join(names)}.")
+    objects = tuple(
+        _extended(one, index, frame) if ear in (None, one.name) else one for one in prompt.objects
+    )
+    return replace(prompt, objects=objects, source=None)
+
+
+def _extended(ear: ObjectPrompt, index: int, frame: FramePrompt) -> ObjectPrompt:
+    return replace(ear, frames={**ear.frames, index: frame})
+
+
+def _has_masks(document: Any) -> bool:
+    try:
+        return any("mask" in f for ear in document["objects"] for f in ear["frames"].values())
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
+def _name(value: Any) -> str:
+    """A setting that is a name, or that has one beside its parameters."""
+    return str(value["name"] if isinstance(value, Mapping) else value)
+
+
+def _untold(store: Store) -> StoreError:
+    return StoreError(
+        f"{store.path} does not tell with what prompt and settings it was made: correct it with "
+        f"earvid track and its prompt file."
+    )
