@@ -6,10 +6,11 @@ import csv
 import glob
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from earvid.errors import UsageError
+from earvid.errors import EarvidError, UsageError
+from earvid.store import RemotePath, StorePath, store_path
 from earvid.video.image_source import SUFFIXES as IMAGES
 
 VIDEOS = (
@@ -31,7 +32,7 @@ class Entry:
         prompt: a prompt file, mask image or landmarks file, or a box or point as text; None is the
             prompt beside the clip, or one that is found.
         keyframe: frame of the prompt, unless that is a file that names its frames.
-        output: of the store; None is beside the clip.
+        output: path or URL of the store; None is beside the clip.
         folder: where a relative path of the prompt begins.
         problem: what is wrong with its line of the manifest.
     """
@@ -39,29 +40,47 @@ class Entry:
     clip: Path
     prompt: str | None = None
     keyframe: int | None = None
-    output: Path | None = None
+    output: StorePath | None = None
     folder: Path = Path()
     problem: str | None = None
 
     @property
-    def store(self) -> Path:
+    def store(self) -> StorePath:
         """Where its results go."""
-        if self.output is not None:
-            return self.output
-        stem = self.clip.name if self.clip.is_dir() else self.clip.stem
-        return self.clip.with_name(f"{stem}.earvid.zarr")
+        return self.clip.with_name(self.store_name) if self.output is None else self.output
+
+    @property
+    def store_name(self) -> str:
+        """Name of its store, where nobody gave one."""
+        return f"{self.clip.name if self.clip.is_dir() else self.clip.stem}.earvid.zarr"
+
+    def absolute(self) -> Entry:
+        """The same clip for a process in another folder."""
+        output = self.store if isinstance(self.store, RemotePath) else self.store.absolute()
+        return replace(
+            self, clip=self.clip.absolute(), output=output, folder=self.folder.absolute()
+        )
 
 
-def gather(sources: Sequence[str | Path]) -> tuple[Entry, ...]:
+def gather(sources: Sequence[str | Path], output: StorePath | None = None) -> tuple[Entry, ...]:
     """List the clips of a batch.
 
     Args:
         sources: folders of clips, manifests (`.csv`), clips, and patterns such as `day1/*.mp4`.
+        output: folder or URL below which the stores go that have no place of their own; None is
+            beside the clips.
 
     Raises:
-        UsageError: one names nothing, a manifest is malformed, or two clips share a store.
+        UsageError: one names nothing, a manifest is malformed, two clips share a store, or the
+            folder is missing.
     """
     entries = tuple(entry for source in sources for entry in _of_source(str(source)))
+    if output is not None:
+        if isinstance(output, Path) and not output.is_dir():
+            raise UsageError(f"The folder {output} does not exist; create it first.")
+        entries = tuple(
+            replace(entry, output=entry.output or output / entry.store_name) for entry in entries
+        )
     check_stores(entries)
     return entries
 
@@ -114,9 +133,9 @@ def check_stores(entries: Sequence[Entry]) -> None:
     Raises:
         UsageError: two would.
     """
-    taken: dict[Path, Entry] = {}
+    taken: dict[StorePath, Entry] = {}
     for entry in entries:
-        store = entry.store.absolute()
+        store = entry.store if isinstance(entry.store, RemotePath) else entry.store.absolute()
         if store in taken:
             raise UsageError(
                 f"{taken[store].clip} and {entry.clip} would share the store {entry.store}; name "
@@ -180,11 +199,23 @@ def _entry(row: dict[str, str], place: str, folder: Path) -> Entry:
         problem = f"{place} has the keyframe {keyframe!r}; give a frame's number, from 0."
     elif keyframe and not cells["prompt"]:
         problem = f"{place} has a keyframe but no prompt; add one, or leave both empty."
+    output = None
+    try:
+        output = _output(cells["output"], folder)
+    except EarvidError as error:
+        problem = problem or f"{place}: {error}"
     return Entry(
         clip=folder / cells["clip"],
         prompt=cells["prompt"] or None,
         keyframe=int(keyframe) if keyframe and problem is None else None,
-        output=folder / cells["output"] if cells["output"] else None,
+        output=output,
         folder=folder,
         problem=problem,
     )
+
+
+def _output(text: str, folder: Path) -> StorePath | None:
+    if not text:
+        return None
+    path = store_path(text)
+    return path if isinstance(path, RemotePath) else folder / path

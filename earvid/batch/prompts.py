@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from earvid.batch.manifest import Entry
 from earvid.errors import PromptError
-from earvid.prompt import Prompt, prompt_from_options
+from earvid.prompt import Prompt, prompt_beside, prompt_from_options
 from earvid.video.image_source import SUFFIXES as IMAGES
 
 if TYPE_CHECKING:
-    from earvid.detect import Wanted
+    from earvid.detect import EarDetector, Wanted
+    from earvid.detect.choose import Verifier
     from earvid.models import LoadedModel
     from earvid.pipeline import TrackSettings
 
@@ -27,9 +28,7 @@ def given_prompt(entry: Entry) -> Prompt | None:
         PromptError: it is missing or malformed.
     """
     if entry.prompt is None:
-        stem = entry.clip.name if entry.clip.is_dir() else entry.clip.stem
-        beside = entry.clip.with_name(f"{stem}.prompt.json")
-        return Prompt.load(beside) if beside.is_file() else None
+        return prompt_beside(entry.clip)
     path = entry.folder / entry.prompt
     if path.suffix.lower() == ".json":
         if entry.keyframe is not None:
@@ -66,6 +65,8 @@ def found_prompt(
     model: Callable[[], LoadedModel],
     *,
     overwrite: bool,
+    detector: EarDetector | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Prompt, dict[str, Any] | None]:
     """Find the ears of a clip, or go on with what an earlier run found.
 
@@ -75,22 +76,36 @@ def found_prompt(
         settings: how it will be tracked.
         model: gives the model that is to track, for a second look.
         overwrite: look anew, whatever an earlier run found.
+        detector: one to use for several clips; loaded by default.
+        progress: called with frames looked at and frames to look at.
 
     Returns:
-        The prompt, and a note for the provenance.
+        The prompt, and a note for the provenance unless the store's own prompt was given by hand.
 
     Raises:
         EarvidError: no ear is certain enough, or the clip cannot be read.
     """
-    from earvid.detect import TrackerVerifier, find_prompt, load_detector, recall_prompt
-    from earvid.tracker import RoiSettings
+    from earvid.detect import find_prompt, load_detector, recall_prompt
     from earvid.video import Clip
 
-    detector = load_detector()
+    detector = detector or load_detector()
     with Clip.open(entry.clip, reader=settings.reader) as source:
         earlier = None if overwrite else recall_prompt(entry.store, source, detector, wanted)
         if earlier is not None:
             return earlier
-        verifier = TrackerVerifier(model(), RoiSettings() if settings.roi != "off" else None)
-        chosen = find_prompt(source, detector, verifier=verifier, wanted=wanted)
+        verifier = second_look(model(), settings)
+        chosen = find_prompt(source, detector, verifier=verifier, wanted=wanted, progress=progress)
         return chosen.prompt, chosen.note
+
+
+def second_look(model: LoadedModel, settings: TrackSettings) -> Verifier:
+    """What sees to it that an ear is prompted only where the model that is to track sees one, too.
+
+    Args:
+        model: the model that is to track.
+        settings: how it will.
+    """
+    from earvid.detect import TrackerVerifier
+    from earvid.tracker import RoiSettings
+
+    return TrackerVerifier(model, RoiSettings() if settings.roi != "off" else None)

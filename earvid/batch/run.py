@@ -6,17 +6,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing.connection import wait
-from pickle import UnpicklingError
 
+from earvid.batch.crew import Done, Engine, Event, Moved
 from earvid.batch.manifest import Entry, check_stores
-from earvid.batch.share import gpus, share_threads
+from earvid.batch.processes import Processes
 from earvid.batch.summary import STOPPED, ClipResult
 from earvid.batch.task import Tracker, TrackJob, failed
-from earvid.batch.worker import Worker
 from earvid.errors import UsageError
-
-MAX_ATTEMPTS = 2  # of a clip whose worker dies
 
 
 @dataclass(frozen=True)
@@ -41,13 +37,14 @@ class Batch:
         for result in batch.run():
             print(result.clip, result.state)
 
-    A clip that fails does not stop the others, and a clip whose process dies is tried once more.
+    A clip that fails does not stop the others, and a clip whose process dies is tried again.
     Killed at any instant and run again, a batch goes on where it was.
 
     Args:
         entries: the clips.
         job: what is asked of each.
         workers: processes; by default one per GPU, or one for every four processor cores.
+        engine: has the workers; by default processes of this machine.
         progress: called whenever something has moved.
         told: called with each result, as soon as it is known.
 
@@ -62,6 +59,7 @@ class Batch:
         job: TrackJob,
         *,
         workers: int | None = None,
+        engine: Engine | None = None,
         progress: Callable[[BatchProgress], None] = lambda _: None,
         told: Callable[[ClipResult], None] = lambda _: None,
     ) -> None:
@@ -70,17 +68,17 @@ class Batch:
         if workers is not None and workers < 1:
             raise UsageError(f"{workers} workers can do nothing; give at least one.")
         check_stores(entries)
-        _check_model(job)
         self.entries = tuple(entries)
         self.job = job
-        self._gpus = gpus(job.settings.device)
-        wanted = workers or len(self._gpus) or max(1, share_threads(1) // 4)
-        self.workers = min(wanted, len(self.entries))
+        self._engine: Engine = engine or Processes()
+        self._engine.check(job)
+        _check_weights(job)
+        self._workers = workers
         self._progress, self._told = progress, told
         self._results: dict[int, ClipResult] = {}
         self._attempts = [0] * len(self.entries)
         self._waiting = deque(range(len(self.entries)))
-        self._crew: list[Worker] = []
+        self._in_work: dict[int, int] = {}  # frames that are done, by number of the clip
 
     @property
     def results(self) -> tuple[ClipResult, ...]:
@@ -103,97 +101,61 @@ class Batch:
         Raises:
             KeyboardInterrupt: Ctrl-C; workers have ended by then, and `results` tells how far it
                 came.
+            EarvidError: the engine has no workers.
         """
-        try:
-            while self._waiting or any(worker.task is not None for worker in self._crew):
-                self._hire()
-                self._listen()
-            for worker in self._crew:
-                worker.dismiss()
-        except BaseException:
-            for worker in self._crew:
-                worker.process.terminate()
-            raise
-        finally:
-            for worker in self._crew:
-                worker.end()
-            self._crew.clear()
+        with self._engine.hire(self.job, self._workers, len(self.entries)) as crew:
+            while self._waiting or self._in_work:
+                while self._waiting and crew.has_room:
+                    number = self._waiting.popleft()
+                    self._attempts[number] += 1
+                    self._in_work[number] = 0
+                    crew.give(number, self.entries[number], self._attempts[number])
+                for event in crew.listen():
+                    self._hear(event)
         return self.results
 
-    def _hire(self) -> None:
-        """Give every waiting clip to a worker, as long as there are idle ones or places."""
-        idle = [worker for worker in self._crew if worker.task is None]
-        while self._waiting and (idle or len(self._crew) < self.workers):
-            worker = idle.pop() if idle else self._start()
-            number = self._waiting.popleft()
-            self._attempts[number] += 1
-            worker.give(number, self.entries[number])
-
-    def _start(self) -> Worker:
-        place = min(set(range(self.workers)) - {worker.place for worker in self._crew})
-        environment = {}
-        if self._gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[place % len(self._gpus)]
-        worker = Worker.start(place, self.job, share_threads(self.workers), environment)
-        self._crew.append(worker)
-        return worker
-
-    def _listen(self) -> None:
-        """Wait until a worker has something to say, or is dead."""
-        ready = set(wait([x for w in self._crew for x in (w.pipe, w.process.sentinel)]))
-        for worker in list(self._crew):
-            if worker.pipe in ready:
-                self._hear(worker)
-            elif worker.process.sentinel in ready:
-                self._lose(worker)
-        self._say_progress()
-
-    def _hear(self, worker: Worker) -> None:
-        try:
-            message = worker.pipe.recv()
-        except (EOFError, OSError, UnpicklingError):  # killed, perhaps within a message
-            self._lose(worker)
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Moved):
+            self._in_work[event.number] = event.frames
+            self._say_progress()
             return
-        if isinstance(message, ClipResult):
-            assert worker.task is not None
-            number, worker.task, worker.frames = worker.task, None, 0
-            self._settle(number, replace(message, attempts=self._attempts[number]))
+        del self._in_work[event.number]
+        if isinstance(event, Done):
+            self._settle(event.number, event.result)
         else:
-            worker.frames = message[0]
+            self._retry(event.number, event.how)
 
-    def _lose(self, worker: Worker) -> None:
-        """Put a dead worker aside, and its clip back; a clip that killed two has failed."""
-        self._crew.remove(worker)
-        code = worker.end()
-        number = worker.task
-        if number is None:
-            return
-        if self._attempts[number] < MAX_ATTEMPTS:
+    def _retry(self, number: int, how: str) -> None:
+        """Put a clip back whose worker was lost; one that cost too many has failed."""
+        attempts = self._attempts[number]
+        if attempts < self._engine.attempts:
             self._waiting.appendleft(number)
             return
-        how = f"was killed by signal {-code}" if code and code < 0 else f"ended with code {code}"
+        times = "twice" if attempts == 2 else f"{attempts} times"
         sentence = (
-            f"The process that tracked it {how}, twice, perhaps for lack of memory: try again with "
-            f"fewer workers."
+            f"The process that tracked it {how}, {times}, perhaps for lack of memory: try again "
+            f"with fewer workers."
         )
-        self._settle(number, failed(self.entries[number], sentence, self._attempts[number]))
+        self._settle(number, failed(self.entries[number], sentence))
 
     def _settle(self, number: int, result: ClipResult) -> None:
+        entry, attempts = self.entries[number], max(1, self._attempts[number])
+        # A worker elsewhere may have known the clip by another path than its user typed.
+        result = replace(result, clip=str(entry.clip), store=str(entry.store), attempts=attempts)
         self._results[number] = result
         self._told(result)
         self._say_progress()
 
     def _say_progress(self) -> None:
         done = sum(result.tracked for result in self._results.values())
-        in_work = sum(worker.frames for worker in self._crew)
-        self._progress(BatchProgress(len(self._results), len(self.entries), done + in_work))
+        frames = done + sum(self._in_work.values())
+        self._progress(BatchProgress(len(self._results), len(self.entries), frames))
 
 
-def _check_model(job: TrackJob) -> None:
+def _check_weights(job: TrackJob) -> None:
     """Fail once rather than once per clip."""
-    from earvid.models import pick_device, weights_file
+    from earvid.models import weights_file
 
-    pick_device(job.settings.device)
     path = weights_file(job.settings.model, job.settings.checkpoint)
     if not os.access(path, os.R_OK):
         raise UsageError(f"{path} cannot be read; check the path of the checkpoint.")

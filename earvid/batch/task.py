@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from earvid.batch.manifest import Entry
 from earvid.batch.prompts import found_prompt, given_prompt
 from earvid.batch.summary import ClipResult
 from earvid.errors import EarvidError, UsageError, VideoError
+from earvid.store import StoreBusyError
 
 if TYPE_CHECKING:
+    from earvid.detect import EarDetector
     from earvid.models import LoadedModel
     from earvid.pipeline import TrackReport, TrackSettings
     from earvid.prompt import Prompt
 
 Progress = Callable[[int, int], None]
+PATIENCE = 120.0  # seconds that a lost worker may still have its store locked
+PAUSE = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,27 @@ class Tracker:
     def __init__(self, job: TrackJob) -> None:
         self.job = job
         self._model: LoadedModel | None = None
+        self._detector: EarDetector | None = None
 
-    def run(self, entry: Entry, progress: Progress | None = None) -> ClipResult:
-        """Track a clip, or go on with it; an error becomes its result."""
-        try:
-            return self._run(entry, progress)
-        except Exception as error:
-            return failed(entry, self.job.sentence(error))
+    def run(
+        self, entry: Entry, progress: Progress | None = None, *, attempt: int = 1
+    ) -> ClipResult:
+        """Track a clip, or go on with it; an error becomes its result.
+
+        Args:
+            entry: the clip.
+            progress: called with frames done and frames in all.
+            attempt: after the first, a worker was lost over this clip; it may not be dead but cut
+                off, and as long as it has the store locked this one waits.
+        """
+        end = time.monotonic() + (PATIENCE if attempt > 1 else 0.0)
+        while True:
+            try:
+                return self._run(entry, progress)
+            except Exception as error:
+                if not isinstance(error, StoreBusyError) or time.monotonic() >= end:
+                    return failed(entry, self.job.sentence(error))
+            time.sleep(PAUSE)
 
     def look(self, entry: Entry) -> ClipResult:
         """Check a clip as `run` would, and say what would be done."""
@@ -67,10 +87,7 @@ class Tracker:
     def model(self) -> LoadedModel:
         """The model, which is built when first asked for."""
         if self._model is None:
-            from earvid.models import load_model
-
-            s = self.job.settings
-            self._model = load_model(s.model, checkpoint=s.checkpoint, device=s.device)
+            self._model = self.job.settings.load()
         return self._model
 
     def _run(self, entry: Entry, progress: Progress | None) -> ClipResult:
@@ -94,11 +111,18 @@ class Tracker:
         return _result(entry, report, note)
 
     def _find(self, entry: Entry) -> tuple[Prompt, dict[str, Any] | None]:
-        from earvid.detect import Wanted
+        from earvid.detect import Wanted, load_detector
 
         job = self.job
-        wanted = Wanted(only=job.only) if job.ears is None else Wanted(job.ears, job.only)
-        return found_prompt(entry, wanted, job.settings, self.model, overwrite=job.overwrite)
+        self._detector = self._detector or load_detector()
+        return found_prompt(
+            entry,
+            Wanted(only=job.only) if job.ears is None else Wanted(job.ears, job.only),
+            job.settings,
+            self.model,
+            overwrite=job.overwrite,
+            detector=self._detector,
+        )
 
     def _look(self, entry: Entry) -> ClipResult:
         from earvid.pipeline import check
@@ -131,8 +155,9 @@ def _check(entry: Entry) -> None:
         raise UsageError(entry.problem)
     if not entry.clip.exists():
         raise VideoError(f"{entry.clip} does not exist; check the path.")
-    if entry.output is not None and not entry.output.parent.is_dir():
-        raise EarvidError(f"The folder {entry.output.parent} does not exist; create it first.")
+    output = entry.output
+    if isinstance(output, Path) and not output.parent.is_dir():
+        raise EarvidError(f"The folder {output.parent} does not exist; create it first.")
 
 
 def _planned(entry: Entry, state: str, frames: int | None) -> ClipResult:

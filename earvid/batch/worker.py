@@ -35,42 +35,38 @@ class Worker:
         pipe: this end of the pipe to it.
         place: its number, by which it has its GPU.
         task: number of the clip in work; None while it is idle.
-        frames: of that clip, done by now.
     """
 
     process: SpawnProcess
     pipe: Connection
     place: int
     task: int | None = None
-    frames: int = 0
 
     @classmethod
-    def start(
-        cls, place: int, job: TrackJob, threads: int, environment: Mapping[str, str]
-    ) -> Worker:
+    def start(cls, place: int, job: TrackJob, threads: int, variables: Mapping[str, str]) -> Worker:
         """Start a process that waits for entries.
 
         Args:
             place: its number.
             job: what is asked of every clip.
             threads: that it may use.
-            environment: variables that it sees beside ours.
+            variables: of the environment, that it sees beside ours.
         """
         ours, theirs = get_context("spawn").Pipe()
         process = get_context("spawn").Process(
             target=_work, args=(theirs, job, threads), name=f"earvid-{place}", daemon=True
         )
         counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-        with _environment({**counts, **environment}), _no_interrupts():
+        with environment({**counts, **variables}), _no_interrupts():
             process.start()
         theirs.close()
         return cls(process, ours, place)
 
-    def give(self, task: int, entry: Entry) -> None:
+    def give(self, task: int, entry: Entry, attempt: int) -> None:
         """Have a clip tracked; a worker that is dead by now is noticed later."""
-        self.task, self.frames = task, 0
+        self.task = task
         try:
-            self.pipe.send(entry)
+            self.pipe.send((entry, attempt))
         except OSError:
             return
 
@@ -95,11 +91,12 @@ def _work(pipe: Connection, job: TrackJob, threads: int) -> None:
     """Track what comes through the pipe, until None comes or the other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the employer, who ends us in order
     signal.signal(signal.SIGTERM, _leave)
-    _prepare_libraries(threads)
+    prepare_libraries(threads)
     tracker = Tracker(job)
     try:
-        while (entry := pipe.recv()) is not None:
-            pipe.send(tracker.run(entry, _reporter(pipe)))
+        while (given := pipe.recv()) is not None:
+            entry, attempt = given
+            pipe.send(tracker.run(entry, _reporter(pipe), attempt=attempt))
     except (EOFError, OSError):
         return
 
@@ -109,11 +106,12 @@ def _leave(number: int, frame: Any) -> None:
     sys.exit(128 + number)
 
 
-def _prepare_libraries(threads: int) -> None:
+def prepare_libraries(threads: int) -> None:
+    """Have a process that tracks keep to its share of the machine, and errors to its results."""
     import cv2
     import torch
 
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # errors are results here
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     cv2.setNumThreads(threads)
     torch.set_num_threads(threads)
 
@@ -135,7 +133,7 @@ def _reporter(pipe: Connection) -> Callable[[int, int], None]:
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def environment(values: Mapping[str, str]) -> Iterator[None]:
     """Variables for a process that is started here; its libraries read them when they load."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

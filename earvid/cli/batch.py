@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,14 @@ from tqdm import tqdm
 
 from earvid.cli.messages import hush_opencv, say, sentence
 from earvid.cli.options import FILE, as_path, refuse_given
+from earvid.cli.prompts import MODES
+from earvid.cli.tracking import as_store, tracking_options, tracking_settings
 
 if TYPE_CHECKING:
-    from earvid.batch import BatchProgress, ClipResult
+    from earvid.batch import BatchProgress, ClipResult, Engine
+    from earvid.store import StorePath
 
 SOME_FAILED = 3
-POLICIES = ("fifo", "gated", "self-sorting", "motion", "distractor")
 
 
 @click.command("batch")
@@ -29,6 +32,28 @@ POLICIES = ("fifo", "gated", "self-sorting", "motion", "distractor")
     metavar="N",
     help="Processes, each with a model of its own; by default one per GPU, or one for every four "
     "processor cores.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Processes of this machine, or workers of a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="ADDRESS",
+    help="With --engine ray: of the cluster, 'auto' for the one of this machine; by default "
+    "$RAY_ADDRESS, or else one is started for the batch.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    callback=as_store,
+    metavar="FOLDER",
+    help="Write stores to a folder or s3://bucket/key, rather than beside the clips; those that a "
+    "manifest names excepted.",
 )
 @click.option("--shard", "part", metavar="I/N", help="Do part I of N alone, as one job of several.")
 @click.option(
@@ -51,62 +76,14 @@ POLICIES = ("fifo", "gated", "self-sorting", "motion", "distractor")
     type=click.Choice(["left", "right"]),
     help="Without a prompt: ears of this side of the person.",
 )
-@click.option(
-    "--model",
-    default="earvid-nano",
-    show_default=True,
-    metavar="NAME",
-    help="Name of the model; 'earvid download' lists them.",
-)
-@click.option(
-    "--checkpoint",
-    type=FILE,
-    callback=as_path,
-    metavar="FILE",
-    help="Weights to use instead of the model's own.",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute; auto takes CUDA if there is one, else the CPU.",
-)
-@click.option(
-    "--roi",
-    type=click.Choice(["follow", "off"]),
-    default="follow",
-    show_default=True,
-    help="Follow each ear with a crop, or look at the whole frame as stock SAM 2 does.",
-)
-@click.option(
-    "--reentry",
-    type=click.Choice(["anywhere", "nearby"]),
-    default="anywhere",
-    show_default=True,
-    help="Look for a lost ear in the whole frame, and recognize it; or about where it was lost, by "
-    "memory alone. With --roi off, always by memory alone.",
-)
-@click.option(
-    "--policy",
-    type=click.Choice(POLICIES),
-    default=POLICIES[0],
-    show_default=True,
-    help="What is remembered of the frames before; fifo does as stock SAM 2.",
-)
+@tracking_options
 @click.option(
     "--landmarks",
-    type=click.Choice(["prompt", "auto", "none"]),
-    default="prompt",
+    type=click.Choice(MODES),
+    default=MODES[0],
     show_default=True,
-    help="Follow the landmarks of a prompt; guess those of an ear that has none too; or none.",
-)
-@click.option(
-    "--reader",
-    type=click.Choice(["auto", "decord", "pyav"]),
-    default="auto",
-    show_default=True,
-    help="Reader of video files; decord refuses clips that it cannot read exactly.",
+    help="Follow the landmarks of a prompt, and guess those of an ear that has none; only the "
+    "former; or none.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace stores that were made differently.")
 @click.option("--dry-run", is_flag=True, help="Check every clip and say what would be done.")
@@ -114,23 +91,21 @@ POLICIES = ("fifo", "gated", "self-sorting", "motion", "distractor")
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     sources: tuple[str, ...],
     workers: int | None,
     part: str | None,
     summaries: tuple[Path, ...],
     ears: int | None,
     only: Any,
-    model: str,
-    checkpoint: Path | None,
-    device: str,
-    roi: str,
-    reentry: str,
-    policy: str,
     landmarks: str,
-    reader: Any,
+    output: StorePath | None,
+    engine: str,
+    address: str | None,
     overwrite: bool,
     dry_run: bool,
     as_json: bool,
+    **options: Any,
 ) -> int:
     """Track ears through many clips.
 
@@ -139,42 +114,50 @@ def command(
     paths begin at its folder. A prompt is a file, or a box or point for the keyframe. A clip
     without one is tracked as by 'earvid track'.
 
+    With --engine ray the workers are those of a Ray cluster, of one machine or many. Clips, prompts
+    and stores have to lie where all its nodes see them under the same path; stores may be on S3.
+
     A clip that fails does not stop the others. Stopped and called again, the batch goes on where it
     was. The exit code is 3 when a clip failed.
     """
     hush_opencv()
     if dry_run:
-        refuse_given(ctx, "beside --dry-run", "workers")
+        refuse_given(ctx, "beside --dry-run", "workers", "engine", "address")
+    if engine != "ray":
+        refuse_given(ctx, "without --engine ray", "address")
     from earvid.batch import Batch, TrackJob, gather, shard
     from earvid.batch.summary import check_summary
 
     for path in summaries:
         check_summary(path)
-    entries = gather(sources)
+    entries = gather(sources, output)
     if part is not None and not (entries := shard(entries, part)):
         say(f"Shard {part} has no clips, for there are fewer than shards.")
         return 0
-    from earvid.pipeline import TrackSettings
-
-    settings = TrackSettings(
-        model=model,
-        checkpoint=checkpoint,
-        device=device,
-        roi=roi,
-        reentry=reentry,
-        policy=policy,
-        landmarks=landmarks,
-        reader=reader,
-    )
+    settings = tracking_settings(options, landmarks)
     job = TrackJob(settings, overwrite, ears, only, sentence)
     with _Live(len(entries)) as live:
-        batch = Batch(entries, job, workers=workers, progress=live.show, told=live.tell)
+        batch = Batch(
+            entries,
+            job,
+            workers=workers,
+            engine=_engine(engine, address),
+            progress=live.show,
+            told=live.tell,
+        )
         try:
-            batch.look() if dry_run else batch.run()
+            with redirect_stdout(sys.stderr):  # Ray tells there of lost nodes, amid our JSON
+                batch.look() if dry_run else batch.run()
         finally:  # after Ctrl-C too
             live.close()
             _summarize(batch.results, summaries, as_json)
     return SOME_FAILED if any(one.error is not None for one in batch.results) else 0
+
+
+def _engine(name: str, address: str | None) -> Engine:
+    from earvid.batch import Processes, RayCluster
+
+    return RayCluster(address) if name == "ray" else Processes()
 
 
 class _Live:

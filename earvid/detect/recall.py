@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,12 @@ from earvid.detect.choose import Wanted, origin
 from earvid.detect.detector import EarDetector
 from earvid.errors import EarvidError, PromptError
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
-from earvid.store import Store
+from earvid.store import Store, StorePath
 from earvid.video import Clip
 
 
 def recall_prompt(
-    store: Path, clip: Clip, detector: EarDetector, wanted: Wanted
+    store: StorePath, clip: Clip, detector: EarDetector, wanted: Wanted
 ) -> tuple[Prompt, dict[str, Any] | None] | None:
     """Read the prompt that a store of the same clip has, if a call like this may have led to it.
 
@@ -39,12 +38,10 @@ def recall_prompt(
     Raises:
         PromptError: the store was prompted with masks, which it does not keep.
     """
-    if not store.exists():
-        return None
     try:
         opened = Store.open(store)
     except EarvidError:
-        return None  # the pipeline says what is wrong with it
+        return None  # there is none, or the pipeline says what is wrong with it
     about = opened.provenance
     if (about.get("clip") or {}).get("sha256") != clip.digest():
         return None
@@ -66,7 +63,7 @@ def _led_to(about: dict[str, Any], asked: dict[str, Any], wanted: Wanted) -> boo
     return wanted == Wanted()
 
 
-def _prompt(store: Path, about: dict[str, Any]) -> Prompt | None:
+def _prompt(store: StorePath, about: dict[str, Any]) -> Prompt | None:
     try:
         ears = about["prompt"]["objects"]
         if any("mask" in frame for ear in ears for frame in ear["frames"].values()):

@@ -14,7 +14,7 @@ from earvid.errors import EarvidError, StoreError, UsageError
 from earvid.export.output import check_target, draft
 from earvid.export.selection import Selection
 from earvid.export.view import View
-from earvid.store import Store
+from earvid.store import RemotePath, Store
 from earvid.video import Clip
 
 Picture = Literal["overlay", "matte", "crop"]
@@ -172,7 +172,9 @@ def output_path(
     chosen = find_format(to)
     if output is None:
         kind = f".{picture}" if chosen.clip else ""
-        return store.path.with_name(f"{Path(store.clip_name).stem}{kind}{chosen.suffix}")
+        name = f"{Path(store.clip_name).stem}{kind}{chosen.suffix}"
+        # Files of a store in a bucket go to the current folder.
+        return Path(name) if isinstance(store.path, RemotePath) else store.path.with_name(name)
     target = Path(output)
     if not target.name.lower().endswith(chosen.endings):
         raise UsageError(f"{target} does not end in {chosen.endings[0]}, as {to} does.")

@@ -21,6 +21,7 @@ from earvid.errors import EarvidError
 from earvid.export.formats import Job
 from earvid.export.skeleton import edges
 from earvid.export.view import Item, View
+from earvid.store import RemotePath
 
 PREDICTED = 1
 BLOCK = 256  # frames in memory at a time
@@ -109,7 +110,10 @@ def _write_head(view: View, path: Path) -> None:
 
 def _clip_name(view: View) -> str:
     """Path of the clip if it is beside the store; SLEAP asks for it otherwise."""
-    beside = view.store.path.resolve().parent / view.store.clip_name
+    path = view.store.path
+    if isinstance(path, RemotePath):
+        return view.store.clip_name
+    beside = path.resolve().parent / view.store.clip_name
     return str(beside) if beside.exists() else view.store.clip_name
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from earvid.errors import UsageError
@@ -78,7 +77,7 @@ class View:
         self._min_confidence = selection.min_confidence
         self._columns = [ear.column for ear in self.ears]
         with reading(store.path, "The tracks"):
-            group = zarr.open_group(store.path, mode="r", path="tracks")
+            group = store.group("tracks")
             self._arrays: dict[str, Any] = {name: group[name] for name in PER_FRAME}
         self.shown = self._shown(selection)
         if not self.shown.any():

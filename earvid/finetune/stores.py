@@ -217,7 +217,8 @@ def trusted_frames(
 
 def _open_clip(store: Store, clips: Path | None) -> Clip:
     recorded = store.provenance.get("clip") or {}
-    path = (clips or store.path.resolve().parent) / str(recorded.get("name") or store.clip_name)
+    folder = clips or Path(store.path).resolve().parent
+    path = folder / str(recorded.get("name") or store.clip_name)
     if not path.exists():
         raise EarvidError(
             f"The clip of {store.path} is not at {path}; put it there, or name its folder with "

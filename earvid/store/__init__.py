@@ -1,12 +1,15 @@
 """One clip's results in one zarr v3 store: a typed writer that can be killed, and a typed reader.
 
+A store is a folder, or lies in a bucket: ``s3://bucket/key.zarr``, see :mod:`earvid.store.place`.
 Arrays go in and come out as numpy. The layout opens in xarray, napari and movement as it is.
 """
 
+from earvid.store._errors import StoreBusyError
 from earvid.store.compare import compare
 from earvid.store.correction import StoreCorrection
 from earvid.store.identity import Decision, check_fingerprint, decide, read_header
 from earvid.store.ngff import PALETTE
+from earvid.store.place import AnyPath, RemotePath, StorePath, store_path
 from earvid.store.reader import Store, Tracks
 from earvid.store.record import CORRECTED, DONE, PENDING, FrameRecord
 from earvid.store.spec import MAX_OBJECTS, PROXY_STEP, StoreSpec
@@ -20,10 +23,14 @@ __all__ = [
     "PALETTE",
     "PENDING",
     "PROXY_STEP",
+    "AnyPath",
     "Decision",
     "FrameRecord",
+    "RemotePath",
     "Store",
+    "StoreBusyError",
     "StoreCorrection",
+    "StorePath",
     "StoreSpec",
     "StoreWriter",
     "Tracks",
@@ -32,4 +39,5 @@ __all__ = [
     "decide",
     "read_header",
     "settle",
+    "store_path",
 ]

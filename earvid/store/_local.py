@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from earvid.errors import StoreError
+from earvid.store._errors import StoreBusyError
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class WriterLock:
         path: The lock file; its folder is made when absent.
 
     Raises:
-        StoreError: A live process holds the lock.
+        StoreBusyError: A live process holds the lock.
         OSError: The file cannot be made.
     """
 
@@ -34,6 +34,9 @@ class WriterLock:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._handle: int | None = _take(path)
+
+    def confirm(self) -> None:
+        """Nothing: the kernel takes no lock away."""
 
     def release(self) -> None:
         """Let others in; more than one call does no harm."""
@@ -53,7 +56,7 @@ def _take(path: Path) -> int:
         except (BlockingIOError, PermissionError) as error:
             holder = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(handle)
-            raise StoreError(
+            raise StoreBusyError(
                 f"Process {holder} is writing {path.parent.parent}: wait for it to end, or stop it."
             ) from error
         except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,18 @@ import zarr
 
 from earvid.store._errors import reading
 from earvid.store.identity import require_header
+from earvid.store.place import AnyPath, place_of
 
 _OF_A_RUN = ("provenance", "summary")
 _ROWS = 64  # frames in memory at a time
 
 
-def compare(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> list[str]:
+def compare(one: AnyPath, other: AnyPath) -> list[str]:
     """Compare two stores array for array, a few frames at a time.
 
     Args:
-        one: Path of a store.
-        other: Path of a store.
+        one: Path or URL of a store.
+        other: Path or URL of a store.
 
     Returns:
         Sorted paths of the arrays and groups, "/" for the root, that only one of them has or that
@@ -31,17 +31,17 @@ def compare(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> list[
     Raises:
         StoreError: Either is not a store, or is damaged.
     """
-    left, right = _nodes(Path(one)), _nodes(Path(other))
+    left, right = _nodes(one), _nodes(other)
     names = left.keys() ^ right.keys()
     with reading(one, f"An array, or the same in {os.fspath(other)},"):
         names |= {name for name in left.keys() & right.keys() if _differ(left[name], right[name])}
     return sorted(names)
 
 
-def _nodes(path: Path) -> dict[str, Any]:
+def _nodes(path: AnyPath) -> dict[str, Any]:
     require_header(path)
     with reading(path, "The layout"):
-        root = zarr.open_group(path, mode="r", zarr_format=3)
+        root = zarr.open_group(place_of(path).zarr(), mode="r", zarr_format=3)
         return {"/": root, **dict(root.members(max_depth=None))}
 
 

@@ -7,20 +7,17 @@ shard. When it is complete it is put in the place of the old one, see :mod:`earv
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from earvid.errors import StoreError
-from earvid.store import _local
 from earvid.store._errors import writing
 from earvid.store.identity import read_header
 from earvid.store.opening import check_unchanged, let_go, locked
+from earvid.store.place import STATE, AnyPath, Lock, StorePath, place_of
 from earvid.store.spec import StoreSpec, shape_of
-from earvid.store.swap import draft_path, take_place
+from earvid.store.swap import DRAFT, draft_path, take_place
 from earvid.store.writer import StoreWriter
 
 
@@ -38,7 +35,7 @@ class StoreCorrection:
     on disk is gone on with when the same correction is begun again; another one begins anew.
 
     Args:
-        path: Of the complete store.
+        path: Or URL of the complete store.
         spec: Of the new one, whose fingerprint no other correction has.
         seen: Header of the store as it was when the correction was decided.
 
@@ -46,14 +43,13 @@ class StoreCorrection:
         writer: Of the new store; None when it is complete and lacks only `commit`.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], spec: StoreSpec, seen: Mapping[str, Any]
-    ) -> None:
-        self.path = Path(path)
+    def __init__(self, path: AnyPath, spec: StoreSpec, seen: Mapping[str, Any]) -> None:
+        self._place = place_of(path)
+        self.path = self._place.path
         self.spec = spec
         self.writer: StoreWriter | None = None
         self._seen = seen
-        self._lock: _local.WriterLock | None = None
+        self._lock: Lock | None = None
 
     def __enter__(self) -> Self:
         """Take hold of the store.
@@ -61,8 +57,8 @@ class StoreCorrection:
         Raises:
             StoreError: Another process is writing or wrote it, or the disk refuses.
         """
-        with locked(self.path) as lock:
-            check_unchanged(self.path, self._seen)
+        with locked(self._place) as lock:
+            check_unchanged(self._place, self._seen)
             self.writer = self._open_draft()
         self._lock = lock
         return self
@@ -76,10 +72,10 @@ class StoreCorrection:
         if self.writer is not None:
             self.writer.close()
         if self._lock is not None:
-            let_go(self.path, self._lock)
+            let_go(self._place, self._lock)
 
     @property
-    def draft(self) -> Path:
+    def draft(self) -> StorePath:
         """Path of the new store until it takes its place."""
         return draft_path(self.path)
 
@@ -92,19 +88,20 @@ class StoreCorrection:
         if not _head(self.draft).get("complete"):
             raise StoreError(f"The correction of {self.path} is not complete: run it again.")
         with writing(self.path):
-            take_place(self.path)
+            if self._lock is not None:
+                self._lock.confirm()
+            take_place(self._place)
 
     def _open_draft(self) -> StoreWriter | None:
         head = _head(self.draft)
         wanted = {"fingerprint": self.spec.fingerprint, **shape_of(self.spec)}
         if any(head.get(key) != value for key, value in wanted.items()):
-            if self.draft.exists():
-                shutil.rmtree(self.draft)  # of another correction, which was given up
+            self._place.clear(f"{STATE}/{DRAFT}")  # of another correction, which was given up
             return StoreWriter.create(self.draft, self.spec)
         return None if head["complete"] else StoreWriter.resume(self.draft, self.spec)
 
 
-def _head(draft: Path) -> dict[str, Any]:
+def _head(draft: StorePath) -> dict[str, Any]:
     """The header of an unfinished store of our own; one that cannot be read is begun anew."""
     try:
         return read_header(draft) or {}

@@ -14,8 +14,8 @@ from zarr.codecs import BloscCodec
 
 from earvid.errors import StoreError
 from earvid.store.ngff import LABEL, label_ome, labels_ome
+from earvid.store.place import STATE
 from earvid.store.spec import StoreSpec
-from earvid.store.state import STATE
 
 if TYPE_CHECKING:
     AnyArray = zarr.Array[Any]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,6 +14,7 @@ from earvid.errors import StoreError
 from earvid.store._errors import reading
 from earvid.store.identity import require_header
 from earvid.store.layout import VARIABLES, array, arrays, is_built
+from earvid.store.place import AnyPath, Place, place_of
 from earvid.store.record import PENDING
 from earvid.store.spec import spec_of
 from earvid.store.swap import check_settled
@@ -65,7 +64,7 @@ class Store:
         left = store.tracks.box[:, :, 0]  # (T, 4)
 
     Attributes:
-        path: Of the store.
+        path: Or URL of the store.
         spec: What was fixed before the first frame.
         clip_name: File name of the clip.
         frame_count: Frames of the clip, done or not.
@@ -85,14 +84,16 @@ class Store:
         proxy: (T, ceil(H / 4), ceil(W / 4)) uint8 zarr array of small gray frames.
     """
 
-    def __init__(self, path: Path, head: dict[str, Any]) -> None:
+    def __init__(self, place: Place, head: dict[str, Any]) -> None:
+        path = place.path
         with reading(path, "The layout"):
-            root = zarr.open_group(path, mode="r", zarr_format=3)
+            root = zarr.open_group(place.zarr(), mode="r", zarr_format=3)
             if not is_built(root):
                 raise StoreError(f"{path} has only just been begun: wait, or track the clip again.")
             self._arrays: dict[str, AnyArray] = arrays(root)
             spec = spec_of(head, np.asarray(array(root, "tracks/time")[:], np.float64))
         self.path = path
+        self._place = place
         self.spec = spec
         self.clip_name = spec.clip_name
         self.frame_count = spec.frame_count
@@ -112,15 +113,19 @@ class Store:
         self.proxy = self._arrays["proxy"]
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Self:
+    def open(cls, path: AnyPath) -> Self:
         """Open a store that is complete or being written.
+
+        Args:
+            path: Or URL, ``s3://bucket/key.zarr``, of the store.
 
         Raises:
             StoreError: There is none, it is damaged, it is not one of ours, or it was left half
                 replaced by a correction.
         """
-        check_settled(Path(path))
-        return cls(Path(path), require_header(Path(path)))
+        place = place_of(path)
+        check_settled(place)
+        return cls(place, require_header(place.path))
 
     def __len__(self) -> int:
         return self.frame_count
@@ -163,6 +168,18 @@ class Store:
         with reading(self.path, f"The mask of frame {index}"):
             return np.asarray(self.masks[index], np.uint8)
 
+    def group(self, name: str) -> zarr.Group:
+        """A group of the store as zarr has it, to be read.
+
+        Args:
+            name: ``tracks``, ``labels/ear`` or ``proxy``.
+
+        Raises:
+            StoreError: It is damaged.
+        """
+        with reading(self.path, f"The group {name!r}"):
+            return zarr.open_group(self._place.zarr(), mode="r", path=name)
+
     def to_xarray(self) -> xarray.Dataset:
         """The tracks as a dataset, loaded when used, as `movement` reads it.
 
@@ -175,7 +192,7 @@ class Store:
             raise StoreError(
                 "Datasets need xarray: install it with pip install 'earvid[analysis]'."
             ) from error
-        return xarray.open_zarr(self.path, group="tracks", chunks=None)
+        return xarray.open_zarr(self._place.zarr(), group="tracks", chunks=None)
 
     def _read(self, name: str) -> NDArray[Any]:
         with reading(self.path, f"The array {name!r}"):

@@ -2,18 +2,17 @@
 
 A bundle is one file: a magic line, the sha256 of what follows, then the names and lengths of the
 blobs as JSON with its own length before it, then the blobs. It is written beside the old one, whole
-and down to the disk, before it takes its place; so a torn write leaves the old one.
+and down to the disk, before it takes its place; so a torn write leaves the old one. In a bucket it
+is one PUT.
 """
 
 import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 
-from earvid.store import _local
+from earvid.store.place import STATE, Place
 
-STATE = "state"
 LOCK = "lock"
 
 _MAGIC = b"earvid state 1\n"
@@ -26,11 +25,11 @@ class StateFolder:
     """The bundles of one store.
 
     Args:
-        store: Path of the store.
+        place: Of the store.
     """
 
-    def __init__(self, store: Path) -> None:
-        self.folder = store / STATE
+    def __init__(self, place: Place) -> None:
+        self._place = place
 
     def save(self, name: str, blobs: Mapping[str, bytes]) -> None:
         """Replace a bundle.
@@ -43,26 +42,25 @@ class StateFolder:
         digest = hashlib.sha256()
         for part in parts:
             digest.update(part)
-        _local.write_file(self.folder / name, [_MAGIC, digest.digest(), *parts])
+        self._place.write(f"{STATE}/{name}", [_MAGIC, digest.digest(), *parts])
 
     def load(self, name: str) -> dict[str, bytes] | None:
         """A bundle, or None when it is absent or damaged."""
-        try:
-            data = (self.folder / name).read_bytes()
-        except FileNotFoundError:
+        data = self._place.read(f"{STATE}/{name}")
+        if data is None:
             return None
         blobs = _unpack(data)
         if blobs is None:
-            _log.warning("%s is damaged and was put aside", self.folder / name)
+            _log.warning("%s of %s is damaged and was put aside", name, self._place.path)
         return blobs
 
     def drop(self, name: str) -> None:
         """Remove a bundle if it is there."""
-        (self.folder / name).unlink(missing_ok=True)
+        self._place.delete(f"{STATE}/{name}")
 
     def clear(self) -> None:
         """Remove all bundles; the lock stays."""
-        _local.clear(self.folder, keep=[LOCK])
+        self._place.clear(STATE, keep=[LOCK])
 
 
 def _unpack(data: bytes) -> dict[str, bytes] | None:

@@ -7,54 +7,41 @@ folder, nothing is read from such a store, and :func:`settle` brings the move to
 be lost is never more than time: the new store is whole before the first part moves.
 """
 
-import os
-from pathlib import Path
-
 from earvid.errors import StoreError
-from earvid.store import _local
-from earvid.store._errors import writing
-from earvid.store.opening import ROOT, let_go, locked
-from earvid.store.state import STATE, StateFolder
+from earvid.store._errors import reaching, writing
+from earvid.store.opening import let_go, locked
+from earvid.store.place import ROOT, STATE, AnyPath, Place, StorePath, place_of
+from earvid.store.state import StateFolder
 
 DRAFT = "correction"  # in the state folder: the store that is to take the place of this one
 REPLACED = "replaced"  # likewise: parts of the old store, which is mixed with the new as long
 PARTS = ("proxy", "labels", "tracks")
 
 
-def draft_path(path: Path) -> Path:
+def draft_path(path: StorePath) -> StorePath:
     """Where the corrected store grows."""
     return path / STATE / DRAFT
 
 
-def is_mixed(path: Path) -> bool:
+def is_mixed(place: Place) -> bool:
     """Whether a corrected store has begun, but not ended, to take this one's place."""
-    return (path / STATE / REPLACED).exists() and (draft_path(path) / ROOT).exists()
+    return place.exists(f"{STATE}/{REPLACED}") and place.exists(f"{STATE}/{DRAFT}/{ROOT}")
 
 
-def take_place(path: Path) -> None:
+def take_place(place: Place) -> None:
     """Move the parts of the corrected store to their place; begun before, it goes on.
 
     Args:
-        path: Of the old store, which the caller has locked; the new one is complete.
+        place: Of the old store, which the caller has locked; the new one is complete.
 
     Raises:
         OSError: The file system refuses; called again, it goes on from there.
     """
-    draft, replaced = draft_path(path), path / STATE / REPLACED
-    replaced.mkdir(exist_ok=True)
-    _local.sync_files([replaced])
-    for part in PARTS:
-        if not (draft / part).exists():
-            continue  # it has moved already
-        if (path / part).exists():
-            (path / part).rename(replaced / part)
-        (draft / part).rename(path / part)
-    (draft / ROOT).replace(path / ROOT)
-    _local.sync_files([path / ROOT, replaced])
-    StateFolder(path).clear()
+    place.take_over(f"{STATE}/{DRAFT}", f"{STATE}/{REPLACED}", PARTS)
+    StateFolder(place).clear()
 
 
-def settle(path: str | os.PathLike[str]) -> None:
+def settle(path: AnyPath) -> None:
     """Bring to its end what was stopped while a corrected store took the place of another.
 
     Args:
@@ -63,25 +50,28 @@ def settle(path: str | os.PathLike[str]) -> None:
     Raises:
         StoreError: Another process is at it, or the disk refuses.
     """
-    store = Path(path)
-    if not (store / STATE / REPLACED).exists():
-        return
-    with writing(store), locked(store) as lock:
-        if is_mixed(store):
-            take_place(store)
+    place = place_of(path)
+    with reaching(place.path):
+        if not place.exists(f"{STATE}/{REPLACED}"):
+            return
+    with writing(place.path), locked(place) as lock:
+        if is_mixed(place):
+            take_place(place)
         else:
-            StateFolder(store).clear()  # all had moved, and only the remains were left
-    let_go(store, lock)
+            StateFolder(place).clear()  # all had moved, and only the remains were left
+    let_go(place, lock)
 
 
-def check_settled(path: Path) -> None:
+def check_settled(place: Place) -> None:
     """See that a store is not half replaced.
 
     Raises:
         StoreError: It is.
     """
-    if is_mixed(path):
+    with reaching(place.path):
+        mixed = is_mixed(place)
+    if mixed:
         raise StoreError(
-            f"{path} was stopped while a correction took its place: run the same 'earvid track' "
-            f"again to finish that."
+            f"{place.path} was stopped while a correction took its place: run the same 'earvid "
+            f"track' again to finish that."
         )

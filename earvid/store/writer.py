@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,11 +11,11 @@ import zarr
 from numpy.typing import NDArray
 
 from earvid.errors import StoreError
-from earvid.store import _local
 from earvid.store._errors import reading, writing
 from earvid.store._json import plain
 from earvid.store.layout import VARIABLES, arrays
-from earvid.store.opening import NOT_LOOKED, ROOT, Seen, begin, let_go, reopen
+from earvid.store.opening import NOT_LOOKED, Seen, begin, let_go, reopen
+from earvid.store.place import ROOT, AnyPath, Lock, Place, place_of
 from earvid.store.record import PENDING, FrameRecord, ShardBuffer, check_record
 from earvid.store.spec import StoreSpec
 from earvid.store.state import StateFolder
@@ -40,28 +38,27 @@ class StoreWriter:
             writer.finish({"seen": 250})
 
     Attributes:
-        path: Of the store.
+        path: Or URL of the store.
         spec: Of the store.
     """
 
-    def __init__(self, path: Path, spec: StoreSpec, lock: _local.WriterLock) -> None:
-        self.path = path
+    def __init__(self, place: Place, spec: StoreSpec, lock: Lock) -> None:
+        self.path = place.path
         self.spec = spec
+        self._place = place
         self._lock = lock
-        self._root = zarr.open_group(path, mode="r+", zarr_format=3)
+        self._root = zarr.open_group(place.zarr(), mode="r+", zarr_format=3)
         self._arrays = arrays(self._root)
-        self._state = StateFolder(path)
+        self._state = StateFolder(place)
         self._buffers: dict[int, ShardBuffer] = {}
         self._closed = False
 
     @classmethod
-    def create(
-        cls, path: str | os.PathLike[str], spec: StoreSpec, *, seen: Seen = NOT_LOOKED
-    ) -> Self:
+    def create(cls, path: AnyPath, spec: StoreSpec, *, seen: Seen = NOT_LOOKED) -> Self:
         """Begin a store; an earvid store that is there already is replaced (see `decide`).
 
         Args:
-            path: Of the store.
+            path: Or URL, ``s3://bucket/key.zarr``, of the store.
             spec: Of the store.
             seen: What `read_header` returned when it was decided to begin a store. A store that
                 another process made since then is not replaced.
@@ -70,17 +67,19 @@ class StoreWriter:
             StoreError: There is something else, another process is writing or wrote since, or the
                 disk refuses.
         """
-        return cls(Path(path), spec, begin(Path(path), spec, seen))
+        place = place_of(path)
+        return cls(place, spec, begin(place, spec, seen))
 
     @classmethod
-    def resume(cls, path: str | os.PathLike[str], spec: StoreSpec) -> Self:
+    def resume(cls, path: AnyPath, spec: StoreSpec) -> Self:
         """Go on with a store that is not complete.
 
         Raises:
             StoreError: There is none, it is complete or was made another way, another process is
                 writing it, or the disk refuses.
         """
-        return cls(Path(path), spec, reopen(Path(path), spec))
+        place = place_of(path)
+        return cls(place, spec, reopen(place, spec))
 
     def __enter__(self) -> Self:
         return self
@@ -186,7 +185,7 @@ class StoreWriter:
         with writing(self.path):
             self._state.clear()
             self._root.update_attributes({"earvid": head})  # zarr replaces the file in one step
-            _local.sync_files([self.path / ROOT])
+            self._place.sync([ROOT])
         self.close()
 
     def close(self) -> None:
@@ -195,7 +194,7 @@ class StoreWriter:
             return
         self._closed = True
         self._buffers.clear()
-        let_go(self.path, self._lock)
+        let_go(self._place, self._lock)
 
     def _buffer(self, shard: int) -> ShardBuffer:
         if shard not in self._buffers:
@@ -208,19 +207,20 @@ class StoreWriter:
         return self._buffers[shard]
 
     def _write(self, shard: int, buffer: ShardBuffer) -> None:
-        files = [self.path / variable.chunk_key(shard) for variable in VARIABLES]
+        files = [variable.chunk_key(shard) for variable in VARIABLES]
         # A shard that is there is taken away from `status` on, rather than read and merged by
         # zarr: at no time is a frame marked done whose arrays are not there.
         for file in reversed(files):
-            file.unlink(missing_ok=True)
+            self._place.delete(file)
         rows = slice(buffer.frames.start, buffer.frames.stop)
         for variable, file in zip(VARIABLES, files, strict=True):
             if file is files[-1]:
-                _local.sync_files(files[:-1])
+                self._place.sync(files[:-1])
+            self._lock.confirm()
             values = buffer.values[variable.name]
             if values.size:
                 self._arrays[variable.name][rows] = values
-        _local.sync_files(files[-1:])
+        self._place.sync(files[-1:])
 
     def _save(self, name: str, blobs: Mapping[str, bytes]) -> None:
         self._check_open()
@@ -234,6 +234,7 @@ class StoreWriter:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError(f"The writer of {self.path} is closed: resume the store to go on.")
+        self._lock.confirm()
 
 
 def _stage_name(shard: int) -> str:

@@ -8,6 +8,9 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import threading
 
 import pytest
 from clips import FRAMES, ear_box, ten_clips, write_clip, write_manifest
@@ -18,9 +21,9 @@ from earvid.batch.task import Tracker
 from earvid.errors import ModelError, UsageError
 from earvid.pipeline import TrackSettings, track
 from earvid.prompt import prompt_from_options
-from earvid.store import Store, compare
+from earvid.store import Store, compare, store_path
 
-JOB = TrackJob(TrackSettings(device="cpu"))
+JOB = TrackJob(TrackSettings(device="cpu", landmarks="none"))
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +134,49 @@ def test_workers_share_the_cores(monkeypatch):
     assert [share_threads(workers) for workers in (1, 2, 3, 16)] == [8, 4, 2, 1]
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert share_threads(2) == 2
+
+
+def test_a_worker_that_is_cut_off_still_has_its_store(tmp_path, good, undisturbed):
+    """A second attempt waits for the lock of the first one, and a first attempt does not."""
+    entry = Entry(good, ear_box(), output=tmp_path / "a.zarr")
+    program = f"""
+import sys
+from earvid.store._local import WriterLock
+from pathlib import Path
+WriterLock(Path({str(tmp_path / "a.zarr" / "state" / "lock")!r}))
+print("held", flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        refused = Tracker(JOB).run(entry)
+        assert refused.state == "failed" and f"Process {other.pid} is writing" in refused.error
+        threading.Timer(1.0, other.kill).start()
+        result = Tracker(JOB).run(entry, attempt=2)
+    assert (result.state, result.error) == ("tracked", None)
+    assert compare(result.store, undisturbed) == []
+
+
+def test_stores_go_to_one_folder(tmp_path, good):
+    shutil.copy(good, tmp_path / "a.mp4")
+    rows = [("a.mp4", ear_box()), (str(good), ear_box(), "", "own.zarr")]
+    manifest = write_manifest(tmp_path / "m.csv", rows)
+    with pytest.raises(UsageError, match="does not exist; create it first"):
+        gather([manifest], tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    first, second = gather([manifest], tmp_path / "out")
+    assert first.store == tmp_path / "out" / "a.earvid.zarr"
+    assert second.store == tmp_path / "own.zarr"
+    first, second = gather([manifest], store_path("s3://ears/day 1"))
+    assert str(first.store) == "s3://ears/day 1/a.earvid.zarr" == str(first.absolute().store)
+    assert second.store == tmp_path / "own.zarr"
+
+
+def test_a_place_that_makes_no_sense_fails_alone(tmp_path, good):
+    shutil.copy(good, tmp_path / "a.mp4")
+    rows = [(str(good), ear_box(), "", "gs://ears/a.zarr"), ("a.mp4", ear_box())]
+    bad, fine = Batch(gather([write_manifest(tmp_path / "m.csv", rows)]), JOB).look()
+    assert bad.state == "failed" and "line 2: gs://ears/a.zarr is no place" in bad.error
+    assert fine.state == "create"

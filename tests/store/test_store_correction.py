@@ -9,6 +9,7 @@ from store_producer import make_record, make_spec, produce
 
 from earvid.errors import StoreError
 from earvid.store import Store, StoreCorrection, StoreWriter, compare, read_header, settle, swap
+from earvid.store.place import place_of
 
 OLD = make_spec(memory_slots=1)
 NEW = make_spec(1, object_ids=(1, 2, 3), object_names=("left", "right", "third"))
@@ -85,7 +86,7 @@ def test_stopped_at_any_step_of_the_move_it_is_brought_to_its_end(
         ):
             assert correction.writer is None
             correction.commit()
-    if swap.is_mixed(path):
+    if swap.is_mixed(place_of(path)):
         with pytest.raises(StoreError, match="took its place"):
             Store.open(path)
     else:

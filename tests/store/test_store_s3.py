@@ -1,0 +1,308 @@
+"""Stores in a bucket: the same arrays, the same resuming, one writer, a sentence when it fails."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+import store_producer
+from s3_server import BUCKET, call, environment
+from store_producer import make_record, make_spec, produce
+
+from earvid.errors import StoreError
+from earvid.store import (
+    Decision,
+    RemotePath,
+    Store,
+    StoreBusyError,
+    StoreCorrection,
+    StoreWriter,
+    compare,
+    decide,
+    read_header,
+    settle,
+    store_path,
+)
+from earvid.store.swap import is_mixed
+
+SPEC = make_spec()
+NEW = make_spec(1, object_ids=(1, 2, 3), object_names=("left", "right", "third"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store on the disk, made in one go."""
+    path = tmp_path_factory.mktemp("undisturbed") / "clip.earvid.zarr"
+    produce(path, SPEC)
+    return path
+
+
+@pytest.mark.parametrize("text", ["s3://ears/day 1/a.zarr", "s3:/ears/day 1/a.zarr"])
+def test_urls_are_told_from_paths(text: str, tmp_path: Path) -> None:
+    path = store_path(text)
+    assert isinstance(path, RemotePath) and str(path) == "s3://ears/day 1/a.zarr"
+    assert (path.bucket, path.key, path.name) == ("ears", "day 1/a.zarr", "a.zarr")
+    assert store_path(Path(text)) == path == store_path(path)
+    assert str(path.parent / "b.zarr") == "s3://ears/day 1/b.zarr"
+    assert store_path(tmp_path) == tmp_path and isinstance(store_path("a/b.zarr"), Path)
+    assert not isinstance(store_path(r"C:/a.zarr"), RemotePath)
+
+
+@pytest.mark.parametrize("text", ["gs://ears/a.zarr", "s3://ears", "s3://", "s3://ears/../a"])
+def test_urls_that_name_no_store(text: str) -> None:
+    with pytest.raises(StoreError, match="s3://bucket/key"):
+        Store.open(text)
+
+
+def test_a_store_is_the_same_as_on_a_disk(bucket: str, undisturbed: Path) -> None:
+    url = f"{bucket}/a.zarr"
+    assert decide(url, SPEC.fingerprint) is Decision.CREATE
+    produce(store_path(url), SPEC)  # type: ignore[arg-type]
+    assert decide(url, SPEC.fingerprint) is Decision.SKIP
+    assert compare(url, undisturbed) == []
+    store, whole = Store.open(url), Store.open(undisturbed)
+    assert repr(store).startswith(f"Store('{url}', 30 frames") and store.complete
+    assert store.summary == whole.summary
+    np.testing.assert_array_equal(store.mask(11), whole.mask(11))
+    tracks = store.to_xarray()
+    np.testing.assert_array_equal(tracks.position, whole.tracks.position)
+    assert not [name for name in names(bucket) if "state/" in name]
+
+
+def names(bucket: str) -> list[str]:
+    """All that lies below a place, by the server's own word."""
+    import os
+
+    prefix = bucket.removeprefix(f"s3://{BUCKET}/")
+    text = call("GET", f"{os.environ['AWS_ENDPOINT_URL']}/{BUCKET}?list-type=2&prefix={prefix}/")
+    return [part.split("</Key>")[0] for part in text.decode().split("<Key>")[1:]]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_and_resumed_it_is_as_if_nothing_had_happened(
+    bucket: str, undisturbed: Path, s3_endpoint: str, seed: int
+) -> None:
+    url, chance = f"{bucket}/a.zarr", random.Random(seed)
+    for _ in range(3):
+        if run_and_kill(url, s3_endpoint, chance.randint(1, 13), chance.uniform(0, 0.05)):
+            break
+        if read_header(url) is not None:
+            assert_done_frames_are_right(url, undisturbed)
+    produce(store_path(url), SPEC)  # type: ignore[arg-type]
+    assert compare(url, undisturbed) == []
+    assert not [name for name in names(bucket) if "state/" in name]
+
+
+def run_and_kill(url: str, endpoint: str, lines: int, seconds: float) -> bool:
+    """Start a writer and kill it some time after its n-th line; whether it ended before."""
+    program = [sys.executable, store_producer.__file__, url]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, env=environment(endpoint)) as writer:
+        assert writer.stdout is not None
+        for _ in range(lines):
+            if not writer.stdout.readline():
+                assert writer.wait() == 0
+                return True
+        time.sleep(seconds)
+        writer.send_signal(signal.SIGKILL)
+        return writer.wait() == 0
+
+
+def assert_done_frames_are_right(url: str, undisturbed: Path) -> None:
+    try:
+        store = Store.open(url)
+    except StoreError as error:
+        assert "only just been begun" in str(error)
+        return
+    whole = Store.open(undisturbed)
+    for index in np.flatnonzero(store.status):
+        np.testing.assert_array_equal(store.mask(index), whole.mask(index))
+        np.testing.assert_array_equal(store.tracks.position[index], whole.tracks.position[index])
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases that last moments."""
+    from earvid.store import _lease
+
+    for name, seconds in (("RENEW", 0.1), ("HOLDS", 0.4), ("EXPIRES", 1.0), ("LOOK", 0.05)):
+        monkeypatch.setattr(_lease, name, seconds)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_one_writer_at_a_time(bucket: str) -> None:
+    url = f"{bucket}/a.zarr"
+    with (
+        StoreWriter.create(url, SPEC) as writer,
+        pytest.raises(StoreBusyError, match=r"Process \d+ on .* is writing s3://"),
+    ):
+        StoreWriter.resume(url, SPEC)
+    writer.close()
+    with StoreWriter.resume(url, SPEC):
+        pass
+
+
+def test_of_many_that_begin_at_once_one_writes(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each finds no store; the lease decides, and the others see what was made meanwhile."""
+    url, got, barrier = f"{bucket}/a.zarr", [], threading.Barrier(4)
+    seen = read_header(url)
+
+    def begin() -> None:
+        barrier.wait()
+        try:
+            writer = StoreWriter.create(url, SPEC, seen=seen)
+        except StoreError as error:
+            got.append(str(error))
+        else:
+            got.append("writes")
+            done.wait()
+            writer.close()
+
+    from earvid.store import _lease
+
+    monkeypatch.setattr(_lease, "RENEW", 0.1)
+    done, threads = threading.Event(), [threading.Thread(target=begin) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(got) < 4:
+        time.sleep(0.02)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert got.count("writes") == 1
+    assert all("is writing" in one for one in got if one != "writes")
+
+
+def lease(bucket: str, endpoint: str) -> str:
+    prefix = bucket.removeprefix(f"s3://{BUCKET}/")
+    return f"{endpoint}/{BUCKET}/{prefix}/a.zarr/state/lock"
+
+
+@pytest.mark.usefixtures("hasty")
+def test_the_lease_of_another_machine_expires(bucket: str, s3_endpoint: str) -> None:
+    url, key = f"{bucket}/a.zarr", lease(bucket, s3_endpoint)
+    with StoreWriter.create(url, SPEC):
+        held = json.loads(call("GET", key))
+    call("PUT", key, json.dumps({**held, "machine": "another", "beat": 1}).encode())
+    began = time.monotonic()
+    with StoreWriter.resume(url, SPEC):
+        assert time.monotonic() - began >= 1.0
+        assert json.loads(call("GET", key))["holder"] != held["holder"]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_writer_that_lost_its_lease_writes_nothing(bucket: str, s3_endpoint: str) -> None:
+    url, key = f"{bucket}/a.zarr", lease(bucket, s3_endpoint)
+    with StoreWriter.create(url, SPEC) as writer:
+        for index in range(8, 15):
+            writer.add(make_record(SPEC, index))
+        call("PUT", key, b'{"holder": "another"}')
+        time.sleep(0.5)
+        with pytest.raises(StoreError, match="another process may be writing it"):
+            writer.add(make_record(SPEC, 15))
+    assert not Store.open(url).status.any()
+    assert call("GET", key) == b'{"holder": "another"}'  # it is not ours to remove
+
+
+def test_a_server_that_is_gone(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from earvid.store import _bucket
+
+    monkeypatch.setattr(_bucket, "RETRIES", _bucket.RETRIES / 100)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    for attempt in (Store.open, lambda url: StoreWriter.create(url, SPEC), settle):
+        with pytest.raises(StoreError, match=r"a.zarr cannot be reached .*: run the same again"):
+            attempt(f"{bucket}/a.zarr")
+
+
+def test_a_bucket_that_is_not_there(bucket: str) -> None:
+    with pytest.raises(StoreError, match=r"no bucket for s3://none/a\.zarr"):
+        StoreWriter.create("s3://none/a.zarr", SPEC)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "allowed"),
+    [("http://10.0.0.1:9000", False), ("HTTP://s3.example.org", False), ("http://[::1]:9", True)],
+)
+def test_only_this_machine_is_spoken_to_in_the_clear(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, endpoint: str, allowed: bool
+) -> None:
+    from earvid.store.place import place_of
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    if allowed:
+        place_of(f"{bucket}/a.zarr")
+        return
+    with pytest.raises(StoreError, match="is not encrypted: use https"):
+        place_of(f"{bucket}/a.zarr")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    place_of(f"{bucket}/a.zarr")
+
+
+def test_what_is_no_store_is_left_alone(bucket: str, s3_endpoint: str) -> None:
+    key = PurePosixPath(bucket.removeprefix("s3://")) / "a.zarr/notes.txt"
+    call("PUT", f"{s3_endpoint}/{key}", b"mine")
+    for attempt in (Store.open, lambda url: StoreWriter.create(url, SPEC)):
+        with pytest.raises(StoreError, match="not an earvid store, and is left alone"):
+            attempt(f"{bucket}/a.zarr")
+    assert call("GET", f"{s3_endpoint}/{key}") == b"mine"
+
+
+@pytest.fixture
+def old_and_new(bucket: str, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A complete store in a bucket, and on the disk the one that is to replace it."""
+    produce(store_path(f"{bucket}/a.zarr"), make_spec(memory_slots=1))  # type: ignore[arg-type]
+    with StoreWriter.create(tmp_path / "new.zarr", NEW) as writer:
+        fill(writer)
+    yield f"{bucket}/a.zarr", tmp_path / "new.zarr"
+
+
+def fill(writer: StoreWriter) -> None:
+    for index in range(30):
+        writer.add(make_record(NEW, index))
+    writer.finish({})
+
+
+@pytest.mark.parametrize("copies", [1, 9, None])
+def test_a_corrected_store_takes_the_place_of_the_old_one(
+    old_and_new: tuple[str, Path], copies: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at any copy, or not at all."""
+    import obstore
+
+    from earvid.store.place import place_of
+
+    url, new = old_and_new
+    real, left = obstore.copy, [copies]
+
+    def copy(*arguments: object) -> None:
+        if left[0] is not None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+        real(*arguments)  # type: ignore[arg-type]
+
+    with StoreCorrection(url, NEW, read_header(url) or {}) as correction:
+        assert correction.writer is not None
+        fill(correction.writer)
+        monkeypatch.setattr(obstore, "copy", copy)
+        if copies is None:
+            correction.commit()
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                correction.commit()
+    if copies is not None:
+        left[0] = None
+        assert is_mixed(place_of(url))
+        with pytest.raises(StoreError, match="took its place"):
+            Store.open(url)
+        settle(url)
+    assert compare(url, new) == []
+    assert not [name for name in names(url.removesuffix("/a.zarr")) if "state/" in name]
