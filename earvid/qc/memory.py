@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earvid.errors import StoreError, UsageError
+from earvid.errors import UsageError
 from earvid.qc.bank import BankUse, bank_use
+from earvid.qc.clips import check_same_clip
 from earvid.qc.output import check_output, write_whole
-from earvid.qc.thumbnails import thumbnail
+from earvid.qc.thumbnails import ear_thumbnail
 from earvid.store import CORRECTED, Store
 from earvid.video import Clip
 
@@ -67,7 +68,8 @@ def memory_picture(
             f"A picture of the memory bank holds at most {MAX_EARS} ears, and {store.path} has "
             f"{len(store.object_ids)}; draw them from earvid.qc.bank_use."
         )
-    _check_same_clip(store, clip)
+    if clip is not None:
+        check_same_clip(store, clip)
     from matplotlib.figure import Figure
 
     ears = bank_use(store)
@@ -104,17 +106,6 @@ def _png(figure: Figure) -> bytes:
     return data.getvalue()
 
 
-def _check_same_clip(store: Store, clip: Clip | None) -> None:
-    if clip is None:
-        return
-    info = clip.info
-    if (info.width, info.height, len(clip)) != (store.width, store.height, store.frame_count):
-        raise StoreError(
-            f"{info.path} has another size or number of frames than the clip of {store.path}: give "
-            f"the clip that the store was made from."
-        )
-
-
 def _draw_ear(part: SubFigure, ear: BankUse, store: Store, clip: Clip | None) -> None:
     used = list(ear.used().items())[:THUMBNAILS]
     grid = part.add_gridspec(3, THUMBNAILS, height_ratios=(3.2, 1.1, 1.3))
@@ -125,7 +116,7 @@ def _draw_ear(part: SubFigure, ear: BankUse, store: Store, clip: Clip | None) ->
     _draw_quality(quality, ear, np.flatnonzero(np.asarray(store.status) == CORRECTED).tolist())
     for place, (index, count) in enumerate(used):
         axes = part.add_subplot(grid[2, place])
-        axes.imshow(thumbnail(store, clip, index, ear.object_id))
+        axes.imshow(ear_thumbnail(store, clip, index, ear.object_id))
         kind = "keyframe" if index in ear.keyframes else "frame"
         axes.set_title(f"{kind} {index}\nin {count}", fontsize=8)
         axes.set_axis_off()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from earvid.errors import UsageError
+from earvid.qc.templates import is_ours
 
 
 def check_output(path: Path, suffix: str, *, overwrite: bool) -> None:
@@ -23,9 +24,26 @@ def check_output(path: Path, suffix: str, *, overwrite: bool) -> None:
         raise UsageError(f"{path} does not end in {suffix}; the output is always {suffix}.")
     if not path.parent.is_dir():
         raise UsageError(f"The folder {path.parent} does not exist; create it first.")
+    _check_name(path, free=overwrite)
+
+
+def check_page(path: Path, *, overwrite: bool) -> None:
+    """See that a page can be written; one that is there is replaced if it is ours.
+
+    Args:
+        path: where to; its folder may have to be made.
+        overwrite: whether a file that is no page of ours may be replaced, too.
+
+    Raises:
+        UsageError: it cannot; the sentence says why.
+    """
+    _check_name(path, free=overwrite or is_ours(path))
+
+
+def _check_name(path: Path, *, free: bool) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder; choose another name.")
-    if path.exists() and not overwrite:
+    if path.exists() and not free:
         raise UsageError(f"{path} is there already; choose another name or add --overwrite.")
 
 

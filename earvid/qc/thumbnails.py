@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earvid.store import PALETTE, PROXY_STEP, Store
-from earvid.video import Clip
+from earvid.video import Clip, Frame
 
 MARGIN = 0.4  # around the ear, as a share of its longer side
 OUTLINE = 0.01  # width of its outline, likewise of the picture
 
 
-def thumbnail(
+def ear_thumbnail(
     store: Store, clip: Clip | None, index: int, object_id: int, side: int = 160
 ) -> NDArray[np.uint8]:
     """Cut an ear out of a frame, with its outline.
@@ -28,11 +28,24 @@ def thumbnail(
     Returns:
         ``(side, side, 3)`` uint8 RGB; black beyond the frame.
     """
-    mask = store.mask(index) == object_id
     frame = None if clip is None else clip.frame(index)
-    image = _gray(store, index) if frame is None or frame.damaged else frame.image.copy()
+    if frame is None or frame.damaged:
+        frame = Frame(index, float(store.times[index]), gray_frame(store, index))
+    return thumbnail(store, frame, object_id, side)
+
+
+def thumbnail(store: Store, frame: Frame, object_id: int, side: int) -> NDArray[np.uint8]:
+    """The same, of a frame that has been read.
+
+    Args:
+        store: of the clip.
+        frame: the frame.
+        object_id: which ear.
+        side: of the picture.
+    """
+    mask = store.mask(frame.index) == object_id
     x, y, length = _region(mask)
-    small = _cut(image, x, y, length, side, cv2.INTER_AREA)
+    small = _cut(frame.image, x, y, length, side, cv2.INTER_AREA)
     shape = _cut(mask.astype(np.uint8), x, y, length, side, cv2.INTER_NEAREST)
     outlines, _ = cv2.findContours(shape, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     color = PALETTE[(object_id - 1) % len(PALETTE)]
@@ -40,8 +53,12 @@ def thumbnail(
     return small
 
 
-def _gray(store: Store, index: int) -> NDArray[np.uint8]:
-    """The store's small gray frame, enlarged to the size of the frame."""
+def gray_frame(store: Store, index: int) -> NDArray[np.uint8]:
+    """The store's small gray frame, enlarged to the size of the frame.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB.
+    """
     gray = np.asarray(store.proxy[index], np.uint8)
     size = (gray.shape[1] * PROXY_STEP, gray.shape[0] * PROXY_STEP)
     large = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_LINEAR), np.uint8)

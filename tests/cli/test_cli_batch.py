@@ -108,6 +108,10 @@ def alive(group):
         ("clips --summary s.txt", "s.txt does not end in .csv or .json"),
         ("clips --summary none/s.csv", "none does not exist"),
         ("clips --dry-run --workers 2", "does nothing beside --dry-run"),
+        ("clips --dry-run --engine ray", "does nothing beside --dry-run"),
+        ("clips --address auto", "does nothing without --engine ray"),
+        ("clips --output none", "folder none does not exist"),
+        ("clips --output gs://ears/a", "is no place for a store: give a path, or s3://"),
         ("clips clips", "would share the store"),
     ],
 )

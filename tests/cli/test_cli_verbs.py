@@ -43,7 +43,8 @@ def prompt_of(store: str) -> list[dict]:
 def test_track_tells_what_it_did_and_does_it_once(here, capfd, ear_box):
     typed = ["track", "ear.mp4", "--box", ear_box, "--keyframe", 5]
     first = call(capfd, *typed)
-    assert (first.code, first.err) == (0, "")
+    guessed = r"earvid: ear\.mp4: landmarks of ear were guessed on frame 5, with \d+% certainty\n"
+    assert first.code == 0 and re.fullmatch(guessed, first.err)
     head, ear = first.out.splitlines()
     assert re.fullmatch(r"ear\.earvid\.zarr: 12 frames, 12 tracked at \d+\.\d frames/s", head)
     assert re.match(r"  ear: visible on \d+ frames, mean score 0\.\d{3}", ear)
@@ -80,6 +81,7 @@ def test_a_bad_clip_does_not_stop_the_others(here, capfd, ear_box):
     shutil.copy("ear.mp4", "other.mp4")
     Path("bad.mp4").write_text("no clip")
     typed = ["track", "ear.mp4", "bad.mp4", "other.mp4", "--box", ear_box, "--keyframe", 5]
+    typed += ["--landmarks", "prompt"]
     said = call(capfd, *typed)
     assert said.code == 3
     assert len(said.lines) == 1 and said.err.startswith("earvid: bad.mp4 is not a video")
@@ -160,7 +162,7 @@ def test_a_folder_of_images_is_a_clip(here, capfd, monkeypatch, ear_box, named):
     ears = [{"id": 1, "frames": {"5": {"box": box}}}]
     (here / "shots.v2.prompt.json").write_text(json.dumps({"version": 1, "objects": ears}))
     monkeypatch.chdir(here if named else folder)
-    said = call(capfd, "track", "shots.v2" if named else ".")
+    said = call(capfd, "track", "shots.v2" if named else ".", "--landmarks", "none")
     assert said.code == 0, said.err
     assert said.err == (
         "earvid: shots.v2: Images have no times: 30 frames per second are assumed.\n"
@@ -188,7 +190,8 @@ def test_show(tracked, capfd, monkeypatch):
     monkeypatch.chdir(tracked)
     said = call(capfd, "show", "ear.earvid.zarr")
     assert (said.code, said.err) == (0, "")
-    head, ear = said.out.splitlines()
+    head, landmarks, ear = said.out.splitlines()
+    assert landmarks == "55 landmarks per ear (ibug55)"
     assert head.startswith("ear.mp4: 12 frames of 160 × 120 pixels at 30.00 frames/s, complete")
     assert head.endswith("model earvid-nano") and ear.startswith("  ear: visible on ")
     about = strict(call(capfd, "show", "ear.earvid.zarr", "--json").out)

@@ -1,0 +1,111 @@
+"""The commands that a page shows, ready to be pasted into a shell of any folder.
+
+Paths in them are absolute, and so they never begin with a dash either.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from earvid.qc.measures import Measures
+from earvid.qc.spans import Span
+from earvid.store import RemotePath, Store, StorePath
+
+Words = tuple[str, ...]
+"""A command, word by word as a shell reads it; joined by spaces it is ready."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """How a span is corrected: a keyframe more, with a box.
+
+    Args:
+        frame: of the keyframe.
+        words: of the command, up to ``--box``.
+        box: whole pixels x0, y0, x1, y1 to begin with; the tracked one, or one between those
+            before and after where the ear is not seen.
+        tracked: whether the box is the tracked one.
+    """
+
+    frame: int
+    words: Words
+    box: tuple[int, int, int, int]
+    tracked: bool
+
+
+def correction(store: Store, clip: Path | None, ear: Measures, span: Span) -> Correction:
+    """The command that corrects a span on its worst frame.
+
+    Args:
+        store: that is corrected.
+        clip: where the clip is; None where it was not found.
+        ear: of the span.
+        span: the span.
+    """
+    words = ["earvid", "correct", absolute(store.path), "--frame", str(span.worst)]
+    if len(store.object_names) > 1:
+        words += ["--ear", ear.name]
+    words += [*_clip_words(store, clip), "--box"]
+    box = _box(ear, span.worst, store.width, store.height)
+    return Correction(span.worst, _quoted(words), box, bool(ear.seen[span.worst]))
+
+
+def watching(store: Store, clip: Path | None, span: Span, around: int) -> Words:
+    """The command that draws a video of a span and what is around it.
+
+    Args:
+        store: whose results are drawn.
+        clip: where the clip is; None where it was not found.
+        span: the span.
+        around: frames before and after.
+    """
+    first, last = max(0, span.start - around), min(len(store), span.stop + around)
+    name = f"{page_stem(store.path)}.{first}-{last - 1}.mp4"
+    video = name if isinstance(store.path, RemotePath) else store.path.resolve().with_name(name)
+    words = ["earvid", "render", absolute(store.path), *_clip_words(store, clip)]
+    words += ["--start", str(first), "--end", str(last), "--output", str(video)]
+    return _quoted([*words, "--overwrite"])  # to be run again after a correction
+
+
+def absolute(path: StorePath) -> str:
+    """A path that is the same in every folder, or the URL of a store in a bucket."""
+    return str(path) if isinstance(path, RemotePath) else str(path.resolve())
+
+
+def beside(store: Store) -> Path | None:
+    """Where the clip of a store is looked for; None for a store in a bucket."""
+    path = store.path
+    return None if isinstance(path, RemotePath) else path.resolve().parent / store.clip_name
+
+
+def page_stem(store: StorePath) -> str:
+    """The name of a store without its suffixes, as names of other results begin."""
+    return store.name.removesuffix(".zarr").removesuffix(".earvid") or store.name
+
+
+def _clip_words(store: Store, clip: Path | None) -> list[str]:
+    """The option that names the clip, unless it lies where it is looked for."""
+    if clip is None or clip.resolve() == beside(store):
+        return []
+    return ["--clip", str(clip.resolve())]
+
+
+def _box(ear: Measures, frame: int, width: int, height: int) -> tuple[int, int, int, int]:
+    known = np.flatnonzero(np.isfinite(ear.box).all(axis=1))
+    if not len(known):  # never seen: something to begin with, in the middle
+        box = np.array([0.4 * width, 0.4 * height, 0.6 * width, 0.6 * height])
+    else:
+        box = np.array([np.interp(frame, known, ear.box[known, side]) for side in range(4)])
+    limit = np.array([width - 1, height - 1, width - 1, height - 1])
+    low = np.clip(np.round(box[:2]), 0, np.maximum(limit[:2] - 2, 0))
+    high = np.clip(np.round(box[2:]), low + 2, limit[2:])
+    x0, y0, x1, y1 = (int(value) for value in (*low, *high))
+    return x0, y0, x1, y1
+
+
+def _quoted(words: list[str]) -> Words:
+    return tuple(map(shlex.quote, words))
