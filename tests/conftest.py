@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-# A test machine has few cores, and several threads would change nothing but the time.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Files of tests run side by side, each on a core of its own, and so do programs that they start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -14,7 +14,7 @@ import click
 from earvid.cli.messages import hush_opencv, say
 from earvid.cli.options import FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
-from earvid.cli.track import POLICIES
+from earvid.cli.tracking import POLICIES
 from earvid.cli.words import to_json
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from earvid.errors import EarvidError, PromptError
 from earvid.prompt import Prompt
 
 if TYPE_CHECKING:
-    from earvid.detect.choose import Verifier
     from earvid.models import LoadedModel
     from earvid.pipeline import TrackSettings
+    from earvid.store import StorePath
 
 SEARCH = ("ears", "only", "save_prompt")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,7 +68,7 @@ def save_option(text: str) -> Callable[[F], F]:
 
 def find(
     clip: Path,
-    store: Path,
+    store: StorePath,
     search: Search,
     settings: TrackSettings,
     model: Callable[[], LoadedModel],
@@ -91,21 +91,16 @@ def find(
     Raises:
         EarvidError: no ear is certain enough, or clip, weights or file are unusable.
     """
-    from earvid.detect import Wanted, find_prompt, load_detector, recall_prompt
-    from earvid.video import Clip
+    from earvid.batch import Entry
+    from earvid.batch.prompts import found_prompt
+    from earvid.detect import Wanted
 
-    detector = load_detector()
     wanted = Wanted(only=search.only) if search.ears is None else Wanted(search.ears, search.only)
-    with Clip.open(clip, reader=settings.reader) as source:
-        earlier = None if overwrite else recall_prompt(store, source, detector, wanted)
-        if earlier is None:
-            verifier = second_look(model(), settings)
-            with progress_bar(f"{clip.name}: looking for ears") as progress:
-                chosen = find_prompt(
-                    source, detector, verifier=verifier, wanted=wanted, progress=progress
-                )
-            earlier = chosen.prompt, chosen.note
-    prompt, note = earlier
+    entry = Entry(clip, output=store)
+    with progress_bar(f"{clip.name}: looking for ears") as progress:
+        prompt, note = found_prompt(
+            entry, wanted, settings, model, overwrite=overwrite, progress=progress
+        )
     if note is None:
         say(f"{clip.name}: taking the prompt that {store} has")
     else:
@@ -113,19 +108,6 @@ def find(
     if search.save is not None:
         keep(prompt, search.save, overwrite=overwrite)
     return prompt, note
-
-
-def second_look(model: LoadedModel, settings: TrackSettings) -> Verifier:
-    """What sees to it that an ear is prompted only where the model that is to track sees one, too.
-
-    Args:
-        model: the model that is to track.
-        settings: how it will.
-    """
-    from earvid.detect import TrackerVerifier
-    from earvid.tracker import RoiSettings
-
-    return TrackerVerifier(model, RoiSettings() if settings.roi != "off" else None)
 
 
 def _say_chosen(clip: Path, prompt: Prompt, note: dict[str, Any]) -> None:

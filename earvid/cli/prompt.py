@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from earvid.cli.found import keep, save_option, second_look
+from earvid.cli.found import keep, save_option
 from earvid.cli.messages import hush_opencv, say
 from earvid.cli.options import FILE, as_path
 from earvid.cli.progress import progress_bar
@@ -37,6 +37,7 @@ def command(
     sees, too.
     """
     hush_opencv()
+    from earvid.batch.prompts import second_look
     from earvid.detect import candidate_sheet, choose_prompt, find_ears, load_detector
     from earvid.models import DEFAULT_MODEL, load_model
     from earvid.pipeline import TrackSettings

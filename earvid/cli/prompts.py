@@ -14,7 +14,7 @@ from earvid.prompt import FramePrompt, Prompt, parse_box, parse_point, prompt_fr
 
 ITEMS = "earvid.prompt_items"
 MODE = "earvid.landmarks"
-MODES = ("prompt", "auto", "none")  # instead of a file of landmarks; the first is the default
+MODES = ("auto", "prompt", "none")  # instead of a file of landmarks; the first is the default
 KINDS = ("box", "point", "mask", "landmarks")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,8 +67,8 @@ def prompt_options(function: F) -> F:
         click.option("--mask", type=FILE, multiple=True, metavar="FILE",
                      help="Mask image of an ear."),
         click.option("--landmarks", type=FILE, multiple=True, metavar="FILE",
-                     help="Landmarks of an ear: .json, .csv or iBUG .pts. 'auto' guesses those of "
-                     "ears without, 'none' follows none."),
+                     help="Landmarks of an ear: .json, .csv or iBUG .pts. Those of ears without "
+                     "are guessed; 'prompt' guesses none, 'none' follows none."),
         click.option("--keyframe", type=click.IntRange(min=0), default=0, show_default=True,
                      metavar="N", help="Frame of these options, counted from 0."),
         click.option("--prompt", "prompt_file", type=FILE, callback=as_path, metavar="FILE",
@@ -104,13 +104,3 @@ def given_prompt(ctx: click.Context, keyframe: int, prompt_file: Path | None) ->
         if {kind for kind, _ in items} <= {"box", "point"}:
             raise UsageError(str(error)) from error  # there is no file that could be wrong
         raise
-
-
-def prompt_beside(clip: Path) -> Prompt | None:
-    """The prompt in ``<clip>.prompt.json`` beside a clip, if there is one.
-
-    Raises:
-        PromptError: it is malformed.
-    """
-    beside = clip.with_name(f"{clip.name if clip.is_dir() else clip.stem}.prompt.json")
-    return Prompt.load(beside) if beside.is_file() else None

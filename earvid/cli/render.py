@@ -73,7 +73,7 @@ def command(
 ) -> None:
     """Draw the results in STORE over its clip: contours, boxes, scores and absences."""
     from earvid.render import contact_sheet, render_store
-    from earvid.store import Store
+    from earvid.store import RemotePath, Store
     from earvid.video import Clip
 
     if sheet is None:
@@ -85,7 +85,9 @@ def command(
         if sheet is not None:
             click.echo(contact_sheet(opened, clip, sheet, count=count, overwrite=overwrite))
             return
-        target = output or store.with_name(f"{Path(opened.clip_name).stem}.overlay.mp4")
+        name = f"{Path(opened.clip_name).stem}.overlay.mp4"
+        remote = isinstance(opened.path, RemotePath)  # then it goes to the current folder
+        target = output or (Path(name) if remote else store.with_name(name))
         with progress_bar(target.name) as progress:
             made = render_store(
                 opened,

@@ -40,7 +40,7 @@ def _about(path: Path) -> dict[str, Any]:
 
     store = Store.open(path)
     return {
-        "store": str(path),
+        "store": str(store.path),
         "clip": store.clip_name,
         "frames": store.frame_count,
         "size": [store.width, store.height],

@@ -13,17 +13,19 @@ from earvid.cli.found import SEARCH, Search, find, search_options
 from earvid.cli.messages import explain, hush_opencv, say, sentence
 from earvid.cli.options import FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
-from earvid.cli.prompts import MODE, PromptCommand, given_prompt, prompt_beside, prompt_options
+from earvid.cli.prompts import MODE, PromptCommand, given_prompt, prompt_options
+from earvid.cli.tracking import as_store, tracking_options, tracking_settings
 from earvid.cli.words import ear_line, spans, to_json
 from earvid.errors import UsageError, VideoError
+from earvid.prompt import prompt_beside
 
 if TYPE_CHECKING:
     from earvid.models import LoadedModel
-    from earvid.pipeline import TrackSettings
+    from earvid.pipeline import Sureness, TrackSettings
     from earvid.prompt import Prompt
+    from earvid.store import StorePath
 
 SOME_FAILED = 3
-POLICIES = ("fifo", "gated", "self-sorting", "motion", "distractor")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,7 @@ class _Job:
 
     prompt: Prompt | None
     search: Search
-    output: Path | None
+    output: StorePath | None
     settings: TrackSettings
     model: LoadedModel | None
     overwrite: bool
@@ -47,60 +49,12 @@ class _Job:
     "-o",
     "--output",
     type=FILE,
-    callback=as_path,
+    callback=as_store,
     metavar="STORE",
-    help="Store to write; <clip>.earvid.zarr beside the clip by default.",
+    help="Store to write, a path or s3://bucket/key.zarr; <clip>.earvid.zarr beside the clip by "
+    "default.",
 )
-@click.option(
-    "--model",
-    default="earvid-nano",
-    show_default=True,
-    metavar="NAME",
-    help="Name of the model; 'earvid download' lists them.",
-)
-@click.option(
-    "--checkpoint",
-    type=FILE,
-    callback=as_path,
-    metavar="FILE",
-    help="Weights to use instead of the model's own.",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute; auto takes CUDA if there is one, else the CPU.",
-)
-@click.option(
-    "--roi",
-    type=click.Choice(["follow", "off"]),
-    default="follow",
-    show_default=True,
-    help="Follow each ear with a crop, or look at the whole frame as stock SAM 2 does.",
-)
-@click.option(
-    "--reentry",
-    type=click.Choice(["anywhere", "nearby"]),
-    default="anywhere",
-    show_default=True,
-    help="Look for a lost ear in the whole frame, and recognize it; or about where it was lost, by "
-    "memory alone. With --roi off, always by memory alone.",
-)
-@click.option(
-    "--policy",
-    type=click.Choice(POLICIES),
-    default=POLICIES[0],
-    show_default=True,
-    help="What is remembered of the frames before; fifo does as stock SAM 2.",
-)
-@click.option(
-    "--reader",
-    type=click.Choice(["auto", "decord", "pyav"]),
-    default="auto",
-    show_default=True,
-    help="Reader of video files; decord refuses clips that it cannot read exactly.",
-)
+@tracking_options
 @click.option("--overwrite", is_flag=True, help="Replace a store that was made differently.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
@@ -114,18 +68,11 @@ def command(
     ears: int | None,
     only: Any,
     save_prompt: Path | None,
-    output: Path | None,
-    model: str,
-    checkpoint: Path | None,
-    device: str,
-    roi: str,
-    reentry: str,
-    policy: str,
-    reader: Any,
+    output: StorePath | None,
     overwrite: bool,
     dry_run: bool,
     as_json: bool,
-    **_: Any,
+    **options: Any,
 ) -> int:
     """Track ears through every frame of a clip.
 
@@ -142,28 +89,16 @@ def command(
     prompt = given_prompt(ctx, keyframe, prompt_file)  # errors in it do not wait for PyTorch
     if prompt is not None:
         refuse_given(ctx, "beside a prompt", *SEARCH)
-    if roi == "off":
+    if options["roi"] == "off":
         refuse_given(ctx, "beside --roi off", "reentry")
     if save_prompt is not None and len(clips) > 1:
         raise UsageError("--save-prompt names one file; with several clips track them one by one.")
 
-    from earvid.models import load_model
-    from earvid.pipeline import TrackSettings
-
     _refuse_shared_store(clips, output)
-    settings = TrackSettings(
-        model=model,
-        checkpoint=checkpoint,
-        device=device,
-        roi=roi,
-        reentry=reentry,
-        policy=policy,
-        landmarks=ctx.meta[MODE],
-        reader=reader,
-    )
+    settings = tracking_settings(options, ctx.meta[MODE])
     # Several clips share one model; and a check of everything includes the weights.
     shared = len(clips) > 1 or dry_run
-    loaded = load_model(model, checkpoint=checkpoint, device=device) if shared else None
+    loaded = settings.load() if shared else None
     search = Search(ears, only, save_prompt)
     job = _Job(prompt, search, output, settings, loaded, overwrite, dry_run)
     if len(clips) == 1:
@@ -175,7 +110,7 @@ def command(
     return SOME_FAILED if any("error" in row for row in rows) else 0
 
 
-def _refuse_shared_store(clips: Sequence[Path], output: Path | None) -> None:
+def _refuse_shared_store(clips: Sequence[Path], output: StorePath | None) -> None:
     """Refuse clips of which one would replace the results of another."""
     from earvid.pipeline.run import default_store
 
@@ -225,7 +160,17 @@ def _run(clip: Path, job: _Job) -> dict[str, Any]:
         )
     for warning in report.warnings:
         say(f"{clip.name}: {warning}")
+    for name, guess in report.guessed.items():
+        say(f"{clip.name}: {_guess(name, guess)}")
     return {"clip": str(clip), **report.to_dict(), **({"found": found["ears"]} if found else {})}
+
+
+def _guess(name: str, guess: Sureness) -> str:
+    """What is said of guessed landmarks."""
+    said = f"frame {guess.frame}, with {guess.sure:.0%} certainty"
+    if guess.used:
+        return f"landmarks of {name} were guessed on {said}"
+    return f"no landmarks of {name}: a guess on {said} is not sure enough; give some"
 
 
 def _prompt_for(clip: Path, job: _Job) -> tuple[Prompt, dict[str, Any] | None, LoadedModel | None]:
@@ -233,7 +178,6 @@ def _prompt_for(clip: Path, job: _Job) -> tuple[Prompt, dict[str, Any] | None, L
 
     The model comes with it if it is loaded, as it is for a second look at what was found.
     """
-    from earvid.models import load_model
     from earvid.pipeline.run import default_store
 
     given = job.prompt or prompt_beside(clip)
@@ -245,8 +189,7 @@ def _prompt_for(clip: Path, job: _Job) -> tuple[Prompt, dict[str, Any] | None, L
 
     def model() -> LoadedModel:
         if not models:
-            s = job.settings
-            models.append(load_model(s.model, checkpoint=s.checkpoint, device=s.device))
+            models.append(job.settings.load())
         return models[0]
 
     store = job.output or default_store(clip)

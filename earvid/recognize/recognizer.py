@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from earvid.errors import ModelError
 from earvid.models.device import pick_device
+from earvid.models.folding import fold_norms
 from earvid.models.nano import PAD_COLOR, normalize
 from earvid.models.weights import file_sha256, load_into, read_weights
 from earvid.models.zoo import shipped_file
@@ -96,7 +97,10 @@ def load_recognizer(path: Path | None = None, *, device: str = "cpu") -> EarReco
         raise ModelError(f"{file} is no ear recognizer: it holds no configuration of one.")
     network = EarEmbedder(RecognizerConfig.from_dict(about["config"]))
     load_into(network, weights, str(file))
-    network = network.to(memory_format=torch.channels_last).to(pick_device(device))
+    network = network.to(memory_format=torch.channels_last).eval()
+    side = network.config.side
+    fold_norms(network, torch.linspace(-2, 2, 3 * side * side).view(1, 3, side, side))
+    network = network.to(pick_device(device))
     return EarRecognizer(network, file_sha256(file))
 
 
