@@ -139,10 +139,7 @@ class Job:
     def model(self) -> LoadedModel:
         """The model, loaded when first asked for."""
         if self.loaded is None:
-            from earvid.models import load_model
-
-            s = self.settings
-            self.loaded = load_model(s.model, checkpoint=s.checkpoint, device=s.device)
+            self.loaded = self.settings.load()
         return self.loaded
 
     def prompt(
