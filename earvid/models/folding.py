@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -61,7 +62,9 @@ def _pairs(network: nn.Module, example: Tensor) -> list[Pair]:
 
                 stack.callback(module.register_forward_pre_hook(taken).remove)
         network(example)
-    return pairs
+    # A module that is used more than once serves others, too.
+    often = Counter(name for pair in pairs for name in pair)
+    return [pair for pair in pairs if often[pair[0]] == often[pair[1]] == 1]
 
 
 def _fold(network: nn.Module, conv_name: str, norm_name: str) -> Callable[[], None]:

@@ -31,6 +31,7 @@ class LoadedModel:
         device: ``cpu``, ``cuda`` or ``mps``.
         dtype: in which it computes, ``float32`` or ``bfloat16``.
         quantize: ``none`` or ``int8``.
+        tuned: whether it was rearranged for speed.
     """
 
     model: SAM2Base
@@ -40,6 +41,7 @@ class LoadedModel:
     device: str
     dtype: str = "float32"
     quantize: str = "none"
+    tuned: bool = True
 
 
 def load_model(
@@ -61,7 +63,7 @@ def load_model(
         dtype: ``float32`` or ``bfloat16``, which some processors compute twice as fast.
         quantize: ``none`` or ``int8``, for CPUs: see :mod:`earvid.models.int8`.
         model_class: ``SAM2Base`` or a subclass, such as stock ``SAM2VideoPredictor``.
-        tuned: rearrange the model for speed; its masks stay the same to about 1e-4 of a logit.
+        tuned: rearrange the model for speed; its logits, of order 10, stay the same to 2e-3.
 
     Raises:
         ModelError: the name, device, dtype or file does not exist, the weights do not fit, or the
@@ -85,7 +87,7 @@ def load_model(
         model = build_sam21(spec.config, spec.image_size, model_class)
     load_into(model, weights, str(path))
     model = tune(model, dtype, quantize) if tuned else model
-    return LoadedModel(model.to(chosen), name, path, digest, chosen, dtype, quantize)
+    return LoadedModel(model.to(chosen), name, path, digest, chosen, dtype, quantize, tuned)
 
 
 def random_model(
@@ -126,4 +128,7 @@ def random_model(
     with torch.no_grad():
         model.sam_mask_decoder.pred_obj_score_head.layers[-1].bias += 10.0
     model = tune(model, dtype, quantize) if tuned else model
-    return LoadedModel(model.to(chosen), name, Path("random"), "", chosen, dtype, quantize)
+    digest = f"random, {model.image_size} pixels"
+    return LoadedModel(
+        model.to(chosen), name, Path("random"), digest, chosen, dtype, quantize, tuned
+    )

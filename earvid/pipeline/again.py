@@ -73,13 +73,14 @@ def settings_of(
 
 
 def with_keyframe(prompt: Prompt, ear: str | None, index: int, frame: FramePrompt) -> Prompt:
-    """The same prompt with a keyframe more, or another prompt on one of its keyframes.
+    """The same prompt with a keyframe more, or with more or other on one of its keyframes.
 
     Args:
         prompt: the prompt.
         ear: name of the ear; None where there is one.
         index: of the frame.
-        frame: what is known there.
+        frame: what is known there; of a keyframe, what this does not say stays as it was, but a
+            mask outranks box and points, and so it and they replace one another.
 
     Raises:
         UsageError: there is no such ear, or it is not clear which.
@@ -97,7 +98,21 @@ def with_keyframe(prompt: Prompt, ear: str | None, index: int, frame: FramePromp
 
 
 def _extended(ear: ObjectPrompt, index: int, frame: FramePrompt) -> ObjectPrompt:
+    frame = _merged(ear.frames[index], frame) if index in ear.frames else frame
     return replace(ear, frames={**ear.frames, index: frame})
+
+
+def _merged(old: FramePrompt, new: FramePrompt) -> FramePrompt:
+    """What is new, and of what was there all that this leaves open."""
+    clicked = new.box is not None or len(new.points) > 0
+    kept = {
+        "box": new.box is None and new.mask is None,
+        "points": len(new.points) == 0 and new.mask is None,
+        "mask": new.mask is None and not clicked,
+        "landmarks": not new.landmarks,
+    }
+    kept["labels"] = kept["points"]
+    return replace(new, **{name: getattr(old, name) for name, keep in kept.items() if keep})
 
 
 def _has_masks(document: Any) -> bool:

@@ -29,6 +29,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from earvid.errors import StoreError
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.store import StorePath
@@ -73,6 +75,24 @@ def keyframe_digests(prompt: Prompt) -> dict[str, dict[str, str]]:
     """The sha256 of what is prompted, by object id and frame, both as text."""
     return {
         str(ear.id): {str(index): _digest(frame) for index, frame in ear.frames.items()}
+        for ear in prompt.objects
+    }
+
+
+def moved_keyframes(lineage: Mapping[str, Any], prompt: Prompt) -> dict[int, tuple[int, ...]]:
+    """Keyframes, by object id, of which more was changed than that landmarks were added.
+
+    Args:
+        lineage: of the store.
+        prompt: the new one.
+    """
+    then = lineage["keyframes"]
+    return {
+        ear.id: tuple(
+            t
+            for t, frame in ear.frames.items()
+            if then.get(str(ear.id), {}).get(str(t)) not in (_digest(frame), _bare_digest(frame))
+        )
         for ear in prompt.objects
     }
 
@@ -138,6 +158,16 @@ def _check_ear(
 
 def _digest(frame: FramePrompt) -> str:
     return Prompt((ObjectPrompt(id=1, name="ear", frames={0: frame}),)).digest()
+
+
+def _bare_digest(frame: FramePrompt) -> str | None:
+    """The digest of the same without landmarks; None if there is nothing else."""
+    if frame.box is None and frame.mask is None and not len(frame.points):
+        return None
+    bare = FramePrompt(
+        box=frame.box, points=frame.points, labels=np.array(frame.labels), mask=frame.mask
+    )
+    return _digest(bare)
 
 
 def _no_correction(path: StorePath, reason: str) -> StoreError:

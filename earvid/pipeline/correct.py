@@ -11,7 +11,7 @@ import numpy as np
 
 from earvid import __version__
 from earvid.models import LoadedModel
-from earvid.pipeline.changes import Changes, Fill, plan_fills
+from earvid.pipeline.changes import Changes, Fill, moved_keyframes, plan_fills
 from earvid.pipeline.describe import make_spec
 from earvid.pipeline.fills import Fills
 from earvid.pipeline.guesses import (
@@ -29,8 +29,7 @@ from earvid.pipeline.records import RecordMaker
 from earvid.pipeline.report import TrackReport, spans, summarize
 from earvid.pipeline.sessions import Sessions
 from earvid.pipeline.settings import TrackSettings
-from earvid.prompt import Prompt
-from earvid.store import Store, StoreCorrection, StorePath, StoreSpec
+from earvid.store import Store, StoreCorrection, StorePath, StoreSpec, begun_correction
 from earvid.video import Clip
 
 Spans = dict[str, tuple[tuple[int, int], ...]]
@@ -63,7 +62,7 @@ def correct(
     began = time.monotonic()
     old, prompt = Store.open(target), origin.prompt
     sessions = Sessions(loaded, clip, settings)
-    guesses = _guesses(clip, prompt, sessions, old, verdict.changes, settings)
+    guesses = _guesses(clip, origin, sessions, old, verdict.changes, settings)
     marking = with_guesses(prompt, guesses)
     fills = plan_fills(prompt, verdict.changes, len(clip))
     anew = _spans(origin, fills, len(clip))
@@ -117,20 +116,25 @@ def _spans(origin: Origin, fills: tuple[Fill, ...], frame_count: int) -> Spans:
 
 def _guesses(
     clip: Clip,
-    prompt: Prompt,
+    origin: Origin,
     sessions: Sessions,
     old: Store,
     changes: Changes,
     settings: TrackSettings,
 ) -> Guesses:
-    """The guesses of the store; anew those of new ears, and where the keyframe was changed."""
+    """The guesses of the store; anew those of ears whose first keyframe is new or elsewhere now."""
     if settings.landmarks != "auto":
         return ()
-    kept = kept_guesses(old.provenance, changes.keyframes)
-    known = {one.object_id for one in kept}
-    lost = {one.object_id for one in kept_guesses(old.provenance)} - known
-    new = {ear.id for ear in prompt.objects} - set(old.object_ids)
-    return make_guesses(clip, prompt, sessions, kept, known | lost | new)
+    begun = begun_correction(old.path, origin.corrected_fingerprint(old.fingerprint))
+    if begun is not None:  # which was stopped, and goes on with what it had
+        return kept_guesses(begun["provenance"])
+    prompt = origin.prompt
+    kept = kept_guesses(old.provenance, moved_keyframes(old.spec.lineage, prompt))
+    again = {
+        ear.id for ear in prompt.objects if ear.first_keyframe in changes.keyframes.get(ear.id, ())
+    }
+    lost = {one.object_id for one in kept_guesses(old.provenance)}
+    return make_guesses(clip, prompt, sessions, kept, again | lost)
 
 
 def _spec(
@@ -146,7 +150,8 @@ def _spec(
 ) -> StoreSpec:
     """The spec of the corrected store; what was a note on the prompt before is now history."""
     lineage = old.spec.lineage
-    before = {key: old.provenance[key] for key in ("prompt", "found") if key in old.provenance}
+    notes = ("prompt", "found", GUESSES)
+    before = {key: old.provenance[key] for key in notes if key in old.provenance}
     entry: dict[str, Any] = {
         "earvid": __version__,
         "device": loaded.device,
@@ -175,4 +180,5 @@ def _spec(
         provenance=provenance,
         lineage=origin.lineage([*lineage["earlier"], lineage["prompt"]]),
         least_slots=old.spec.memory_slots,
+        least_keypoints=old.keypoints,
     )

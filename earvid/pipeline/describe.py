@@ -55,6 +55,7 @@ def make_spec(
     provenance: Mapping[str, Any],
     lineage: Mapping[str, Any],
     least_slots: int = 0,
+    least_keypoints: tuple[str, ...] = (),
 ) -> StoreSpec:
     """The spec of a store of any kind.
 
@@ -68,6 +69,7 @@ def make_spec(
         provenance: how the store came about.
         lineage: what the fingerprint was made from.
         least_slots: room for memory frames that is needed in any case.
+        least_keypoints: landmarks that have a place in any case.
     """
     info, ears = clip.info, origin.prompt.objects
     keyframes = max(len(ear.frames) for ear in ears)
@@ -80,13 +82,18 @@ def make_spec(
         times=clip.times,
         object_ids=tuple(ear.id for ear in ears),
         object_names=tuple(ear.name for ear in ears),
-        keypoints=keypoint_names(marked) if settings.follows_landmarks else (),
+        keypoints=_keypoints(marked, least_keypoints) if settings.follows_landmarks else (),
         memory_slots=max(least_slots, session.policy.slots(keyframes)),
         fingerprint=fingerprint,
         provenance=provenance,
         shard_bytes=settings.shard_bytes,
         lineage=lineage,
     )
+
+
+def _keypoints(marked: Prompt, least: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of landmarks; those of frames that keep theirs come first."""
+    return tuple(dict.fromkeys([*least, *keypoint_names(marked)]))
 
 
 def _provenance(

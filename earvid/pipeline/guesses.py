@@ -1,10 +1,11 @@
 """Landmarks for ears whose prompt has none: guessed once, on an ear's first keyframe.
 
 A guess is no part of the prompt. It is made when an ear is first tracked and kept in the store's
-provenance, from where a resumed or corrected run takes it again: the landmarks of one store come
-from one guess, whatever keyframes are added, and the prompt stays what a person said. An ear is
-guessed anew only where that keyframe itself was changed. Landmarks that a correction brings for
-other keyframes stand beside the guess, as those of any two keyframes do.
+provenance, from where a resumed or corrected run takes it again: whatever keyframes are added, the
+guess stays, and the prompt stays what a person said. Landmarks that a person adds, on that keyframe
+or another, stand beside the guess, and where both are, the person's count. An ear is guessed anew
+only if its first keyframe was put elsewhere; frames outside of that correction's span keep what
+they had.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from earvid.tracker.results import mask_box
 from earvid.video import Clip
 
 SURE = 0.5  # probability of a guess being right from which it is better than none
+TINY = 8.0  # pixels of an ear's longer side in which nobody could place a landmark
 GUESSES = "guessed_landmarks"  # the key of the provenance
 
 
@@ -73,11 +75,11 @@ Guesses = tuple[GuessedLandmarks, ...]
 def kept_guesses(
     provenance: Mapping[str, Any], changed: Mapping[int, Collection[int]] | None = None
 ) -> Guesses:
-    """The guesses that a store was begun with, but for those whose keyframe was changed.
+    """The guesses that a store was begun with, but for those whose keyframe is elsewhere now.
 
     Args:
         provenance: of the store.
-        changed: by object id, keyframes that a correction changes.
+        changed: by object id, keyframes on which a correction puts the ear elsewhere.
     """
     kept = map(GuessedLandmarks.from_json, provenance.get(GUESSES, ()))
     return tuple(one for one in kept if one.frame not in (changed or {}).get(one.object_id, ()))
@@ -126,9 +128,7 @@ def make_guesses(
         if out or ear.id in guesses or any(given.landmarks for given in ear.frames.values()):
             continue
         model = model or load_landmark_model()
-        guessed = _guess(clip, prompt, ear, sessions, model)
-        if guessed is not None:
-            guesses[ear.id] = guessed
+        guesses[ear.id] = _guess(clip, prompt, ear, sessions, model)
     return tuple(guesses[ear.id] for ear in prompt.objects if ear.id in guesses)
 
 
@@ -155,7 +155,7 @@ def _landmarks(prompt: Prompt, one: GuessedLandmarks) -> Collection[str]:
 
 def _guess(
     clip: Clip, prompt: Prompt, ear: ObjectPrompt, sessions: Sessions, model: LandmarkModel
-) -> GuessedLandmarks | None:
+) -> GuessedLandmarks:
     first = ear.first_keyframe
     given, frame = ear.frames[first], clip.frame(first)
     mask, box = given.mask, given.box
@@ -163,8 +163,8 @@ def _guess(
         mask = sessions.mask(prompt, ear.id, first)
     if box is None and mask is not None:
         box = mask_box(mask)
-    if box is None or frame.damaged:
-        return None
+    if box is None or frame.damaged or max(box[2] - box[0], box[3] - box[1]) < TINY:
+        return GuessedLandmarks(ear.id, first, 0.0)
     guess = guess_landmarks(frame.image, box, mask=mask, model=model)
     height, width = frame.image.shape[:2]
     within = (guess.points >= -0.5) & (guess.points <= (width - 0.5, height - 0.5))

@@ -85,7 +85,10 @@ def track(
         origin, verdict = _judge(source, prompt, target, settings, model, overwrite)
         if verdict.decision is Decision.SKIP:
             done = Store.open(target)
-            return TrackReport(target, info.frame_count, 0, 0.0, summarize(done), info.warnings)
+            guessed = sureness(prompt, kept_guesses(done.provenance))
+            return TrackReport(
+                target, info.frame_count, 0, 0.0, summarize(done), info.warnings, guessed=guessed
+            )
         loaded = model or settings.load()
         if verdict.decision is Decision.CORRECT:
             return correct(source, origin, target, verdict, settings, loaded, progress)
@@ -126,11 +129,12 @@ def _judge(
     """Validate the prompt and look at the store, before a model is loaded."""
     info = clip.info
     prompt.validate(info.width, info.height, info.frame_count)
-    check_quantize(settings.quantize, settings.dtype, pick_device(settings.device))
+    device = pick_device(settings.device) if model is None else model.device
+    check_quantize(settings.quantize, settings.dtype, device)
     if model is None:
         weights = file_sha256(weights_file(settings.model, settings.checkpoint))
     else:
-        weights = model.sha256
+        weights = model.sha256 if model.tuned else f"{model.sha256} as it is"
     name = settings.model if model is None else model.name
     origin = Origin.make(clip.digest(), prompt, settings, name, weights)
     return origin, judge(target, origin, overwrite=overwrite)

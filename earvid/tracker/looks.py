@@ -142,6 +142,13 @@ class Looks:
         if all(float(np.dot(one, described)) < settings.alike for one in self.strangers):
             self.strangers = [*self.strangers, described][-settings.strangers :]
 
+    def forgive(self, described: Vector, settings: ReentrySettings) -> None:
+        """Strike out strangers that a prompt shows to be this ear."""
+        self.strangers = [
+            one for one in self.strangers if float(np.dot(one, described)) < settings.alike
+        ]
+        self.contested, self.doubtful, self.likeness_now = False, 0, 1.0
+
     def accept(self, described: Vector, alike: float, *, contested: bool) -> None:
         """Take what was seen for the ear.
 

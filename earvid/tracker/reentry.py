@@ -70,7 +70,9 @@ class Guard:
 
     def meet(self, looks: Looks, index: int, image: Image, box: Box) -> None:
         """Learn how an ear looks on a keyframe."""
-        looks.keyframes = {**looks.keyframes, index: self.scout.describe(image, box)}
+        described = self.scout.describe(image, box)
+        looks.keyframes = {**looks.keyframes, index: described}
+        looks.forgive(described, self.settings)
 
     def begin(self, looks: Looks, index: int, crop: Vector, box: Box | None) -> None:
         """Take a keyframe as the frame before the next."""
@@ -140,7 +142,7 @@ class Guard:
                 continue
             described = self.scout.describe(image, box)
             # What is as much like it as what is tracked may be it, and what is tracked another.
-            if looks.likeness(described) < looks.likeness_now:
+            if looks.likeness(described) < looks.likeness_now - self.settings.apart:
                 looks.avoid(described, self.settings)
 
     def note(self, looks: Looks, crop: Vector, box: Box | None, score: float) -> None:

@@ -105,7 +105,7 @@ class RecognizerTrainer:
         trunk: Path | None = None,
         log: Callable[[str], None] = print,
     ) -> None:
-        if len({ear.subject for ear in ears}) < 8:
+        if len({ear.subject for ear in ears if ear.family is None}) < 8:
             raise EarvidError("Learning to tell ears apart needs ears of at least eight people.")
         if settings.threads:
             torch.set_num_threads(settings.threads)

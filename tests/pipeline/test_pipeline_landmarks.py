@@ -7,14 +7,16 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from earvid.landmarks.guess import guess_landmarks
 from earvid.models import load_model
-from earvid.pipeline import TrackSettings, track
+from earvid.pipeline import TrackSettings, guesses, track
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.sample import load_truth, sample_path
 from earvid.store import Store, compare
@@ -259,3 +261,86 @@ def test_what_is_no_ear_gets_no_landmarks(tmp_path, clip, model):
     assert not guess.used and guess.sure < 0.5
     store = Store.open(tmp_path / "s.zarr")
     assert store.keypoints == () and store.provenance[GUESSED][0]["points"] == {}
+
+
+def by_name(store: Store) -> dict[str, np.ndarray]:
+    """(T, 4) position, confidence and visibility of each landmark of the first ear."""
+    tracks = store.tracks
+    parts = [tracks.position[:, 0, :, 0], tracks.position[:, 1, :, 0]]
+    parts += [tracks.confidence[:, :, 0], tracks.visible[:, :, 0]]
+    whole = np.stack([np.asarray(part, float) for part in parts], 2)
+    return {name: whole[:, k] for k, name in enumerate(store.keypoints)}
+
+
+def test_a_corrected_keyframe_takes_no_landmark_from_frames_that_are_kept(
+    tmp_path, guessed, clip, model
+):
+    """Five points are moved on the keyframe of the guess; a second keyframe keeps the rest."""
+    store = tmp_path / "s.zarr"
+    first = ear(boxed(4, 13))
+    track(clip, first, store, settings=SHARDS_OF_8, model=model)
+    old = by_name(Store.open(store))
+    report = track(
+        clip, ear({4: marked(4, 5), **boxed(13)}), store, settings=SHARDS_OF_8, model=model
+    )
+    assert report.corrected == {"right": ((0, 13),)} and report.guessed["right"].frame == 4
+    new = by_name(Store.open(store))
+    assert new.keys() == old.keys() and len(new) > 40
+    for name, values in old.items():
+        np.testing.assert_array_equal(new[name][13:], values[13:])
+    assert np.isfinite(new["30"][4:13]).all()  # the guess is still beneath
+    np.testing.assert_allclose(new["2"][4, :2], truth()[4, 2], atol=1e-3)
+    # Put elsewhere, the keyframe is guessed anew, and the frames that are kept still keep theirs.
+    x0, y0, x1, y1 = box(4)
+    moved = FramePrompt(box=(x0 - 1, y0 - 1, x1 + 1, y1 + 1))
+    track(clip, ear({4: moved, **boxed(13)}), store, settings=SHARDS_OF_8, model=model)
+    again = by_name(Store.open(store))
+    for name, values in old.items():
+        np.testing.assert_array_equal(again[name][13:], values[13:])
+
+
+class StoppedError(Exception):
+    """Stands for whatever ends a run."""
+
+
+def stop_at(count: int):
+    def tick(done: int, total: int) -> None:
+        if done >= count:
+            raise StoppedError
+
+    return tick
+
+
+@pytest.mark.parametrize("corrects", [False, True])
+def test_a_run_that_goes_on_does_so_with_the_guess_it_began_with(
+    tmp_path, guessed, clip, model, monkeypatch, corrects
+):
+    """Another processor may guess other landmarks in the last digits; here it is off by a pixel."""
+    store = tmp_path / "s.zarr"
+    prompt = ear(boxed(13))
+    if corrects:
+        shutil.copytree(guessed, store)
+        second = ObjectPrompt(id=2, name="again", frames=boxed(6))
+        prompt = Prompt((prompt.objects[0], second))
+    args = {"settings": SHARDS_OF_8, "model": model}
+    with pytest.raises(StoppedError):
+        track(clip, prompt, store, progress=stop_at(14), **args)
+
+    def elsewhere(*given, **named):
+        guess = guess_landmarks(*given, **named)
+        return replace(guess, points=guess.points + 1)
+
+    monkeypatch.setattr(guesses, "guess_landmarks", elsewhere)
+    track(clip, prompt, store, **args)
+    monkeypatch.undo()
+    shutil.copytree(guessed, tmp_path / "t.zarr") if corrects else None
+    track(clip, prompt, tmp_path / "t.zarr", **args)
+    assert compare(store, tmp_path / "t.zarr") == []
+    told = [Store.open(path).provenance[GUESSED] for path in (store, tmp_path / "t.zarr")]
+    assert told[0] == told[1]
+
+
+def test_a_box_too_small_for_landmarks_is_tracked_without(tmp_path, clip, model):
+    tiny = FramePrompt(box=(100, 100, 101.5, 101.5))
+    report = track(clip, ear({0: tiny}), tmp_path / "s.zarr", settings=SHARDS_OF_8, model=model)
+    assert not report.guessed["right"].used

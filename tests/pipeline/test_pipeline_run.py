@@ -21,7 +21,7 @@ from earvid.sample import load_truth, sample_path
 from earvid.store import Store, compare
 from earvid.video import VideoWriter
 
-SHARDS_OF_8 = TrackSettings(shard_bytes=8 * 160 * 120, reader="pyav")
+SHARDS_OF_8 = TrackSettings(shard_bytes=8 * 160 * 120, reader="pyav", landmarks="none")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_sample_clip_from_its_prompt(tmp_path, model):
 @pytest.mark.parametrize("keyframes", [(0,), (29,), (13,), (16,), (5, 21), (21, 5)])
 def test_shards_do_not_change_the_result(tmp_path, model, small_clip, keyframes):
     prompt = small_prompt(*keyframes)
-    whole = TrackSettings(reader="pyav")
+    whole = TrackSettings(reader="pyav", landmarks="none")
     track(small_clip, prompt, tmp_path / "one.zarr", settings=whole, model=model)
     track(small_clip, prompt, tmp_path / "many.zarr", settings=SHARDS_OF_8, model=model)
     one, many = Store.open(tmp_path / "one.zarr"), Store.open(tmp_path / "many.zarr")
@@ -134,7 +134,7 @@ CHILD = """
     from earvid.pipeline import TrackSettings, track
     from earvid.prompt import Prompt
     clip, prompt, store = map(Path, sys.argv[1:4])
-    settings = TrackSettings(shard_bytes=8 * 160 * 120, reader="pyav")
+    settings = TrackSettings(shard_bytes=8 * 160 * 120, reader="pyav", landmarks="none")
     def tick(done, total): print(done, flush=True)
     track(clip, Prompt.load(prompt), store, settings=settings, progress=tick)
 """

@@ -1,5 +1,7 @@
 """Losing an ear and finding it again, with the embedded model, drawn ears and a simple scout."""
 
+import json
+from dataclasses import fields
 from types import SimpleNamespace
 
 import cv2
@@ -12,6 +14,7 @@ from earvid.sample.clip import make_clip
 from earvid.sample.params import random_ear
 from earvid.tracker import Session, dump_session, label_frame, load_session
 from earvid.tracker.looks import Looks, ReentrySettings, glimpse, overlap
+from earvid.tracker.looks_state import put_looks, take_looks
 from earvid.tracker.reentry import Guard
 
 WIDTH, HEIGHT = 400, 300
@@ -277,6 +280,36 @@ def test_a_view_is_not_gathered_while_another_ear_may_be_seen():
     assert looks.gathers(0.9, settings)
     looks.contested = True
     assert not looks.gathers(0.9, settings)
+
+
+def test_a_prompt_on_an_ear_that_was_taken_for_a_stranger_puts_that_right(ear):
+    image, mask = placed(ear)
+    guard, looks = Guard(ColorScout()), Looks(doubtful=9, contested=True)
+    looks.avoid(guard.scout.describe(image, box_of(mask)), guard.settings)
+    assert looks.strangers
+    guard.meet(looks, 3, image, box_of(mask))
+    assert looks.strangers == [] and not looks.contested and looks.doubtful == 0
+
+
+def test_all_that_is_known_of_looks_is_saved():
+    full = Looks(
+        {0: np.ones(3, np.float32), 7: np.zeros(3, np.float32)},
+        [np.full(3, 2, np.float32)],
+        np.full(4, 3, np.float32),
+        (1.0, 2.0, 3.0, 4.0),
+        np.full(3, 5, np.float32),
+        6, 0.7, 0.8, 0.09, 10,
+        [np.full(3, 11, np.float32)],
+        True,
+    )  # fmt: skip
+    tensors: dict = {}
+    plain = json.loads(json.dumps(put_looks(tensors, "a", full)))
+    back = take_looks(tensors, "a", plain)
+    blank = Looks()
+    for field in fields(Looks):
+        value = getattr(full, field.name)
+        assert repr(value) != repr(getattr(blank, field.name)), f"{field.name} is not tested"
+        assert repr(getattr(back, field.name)) == repr(value), field.name
 
 
 def test_overlap_counts_pixels():

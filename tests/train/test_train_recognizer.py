@@ -8,6 +8,7 @@ from earvid.sample.clip import make_clip
 from earvid.sample.params import random_ear
 from earvid.train.recognizer import RecognizerSettings, RecognizerTrainer
 from earvid.train.recognizer_contrast import contrast
+from earvid.train.recognizer_drawn import drawn_ears
 from earvid.train.recognizer_views import ViewMaker, keep_ears
 from earvid.train.stills import Still
 
@@ -78,3 +79,23 @@ def test_another_run_a_damaged_one_or_too_few_ears_are_refused(tmp_path, ears):
         trainer(tmp_path / "run", ears)
     with pytest.raises(EarvidError, match="eight people"):
         trainer(tmp_path / "other", ears[:5])
+
+
+def test_drawn_ears_come_in_families_and_count_for_no_people(tmp_path, ears):
+    drawn = list(drawn_ears(5, seed=3))
+    assert [ear.family for ear in drawn] == ["drawn0"] * 4 + ["drawn1"]
+    assert len({ear.subject for ear in drawn}) == 5
+    assert drawn[0].image.shape == (224, 224, 3) and drawn[0].near.max() == 255
+    again = next(iter(drawn_ears(5, seed=3)))
+    assert np.array_equal(again.image, drawn[0].image)
+    with pytest.raises(EarvidError, match="eight people"):
+        trainer(tmp_path / "run", [*ears[:3], *drawn])
+
+
+def test_ears_in_company_share_camera_and_light(ears):
+    views, rng = ViewMaker(CONFIG, ears), np.random.default_rng(2)
+    shared = views.company(rng)
+    one, two = (views.pair(np.random.default_rng(4), (e, e), False, shared) for e in ears[:2])
+    alone = views.pair(np.random.default_rng(4), (ears[1], ears[1]), False)
+    # In one company the two are as light as each other, and not as the camera of another clip.
+    assert not np.array_equal(two[0], alone[0]) and not np.array_equal(one[0], two[0])
