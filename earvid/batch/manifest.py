@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from earvid.errors import EarvidError, UsageError
+from earvid.prompt import path_beside
 from earvid.store import RemotePath, StorePath, store_path
 from earvid.video.image_source import SUFFIXES as IMAGES
 
@@ -53,6 +54,11 @@ class Entry:
     def store_name(self) -> str:
         """Name of its store, where nobody gave one."""
         return f"{self.clip.name if self.clip.is_dir() else self.clip.stem}.earvid.zarr"
+
+    @property
+    def is_prompted(self) -> bool:
+        """Whether its ears are given, rather than to be found."""
+        return self.prompt is not None or path_beside(self.clip).is_file()
 
     def absolute(self) -> Entry:
         """The same clip for a process in another folder."""

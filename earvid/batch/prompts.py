@@ -65,6 +65,7 @@ def found_prompt(
     model: Callable[[], LoadedModel],
     *,
     overwrite: bool,
+    dry_run: bool = False,
     detector: EarDetector | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Prompt, dict[str, Any] | None]:
@@ -76,6 +77,7 @@ def found_prompt(
         settings: how it will be tracked.
         model: gives the model that is to track, for a second look.
         overwrite: look anew, whatever an earlier run found.
+        dry_run: leave the store as it is.
         detector: one to use for several clips; loaded by default.
         progress: called with frames looked at and frames to look at.
 
@@ -86,8 +88,11 @@ def found_prompt(
         EarvidError: no ear is certain enough, or the clip cannot be read.
     """
     from earvid.detect import find_prompt, load_detector, recall_prompt
+    from earvid.store import settle
     from earvid.video import Clip
 
+    if not dry_run:
+        settle(entry.store)  # of a store that is half replaced no prompt can be recalled
     detector = detector or load_detector()
     with Clip.open(entry.clip, reader=settings.reader) as source:
         earlier = None if overwrite else recall_prompt(entry.store, source, detector, wanted)

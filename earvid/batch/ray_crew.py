@@ -53,12 +53,19 @@ class RayCluster:
     attempts: int = 4
 
     def check(self, job: TrackJob) -> None:
-        """See that Ray is installed; whether the device is there is for the nodes to say.
+        """See that Ray is installed, and this machine has the device if it will be the cluster.
+
+        Of another cluster its nodes say what they have.
 
         Raises:
-            UsageError: it is not.
+            UsageError: Ray is not installed.
+            ModelError: the device is not there.
         """
-        import_ray(self._there)
+        from earvid.models import pick_device
+
+        ray = import_ray(self._there)
+        if self._there is None and not ray.is_initialized():
+            pick_device(job.settings.device)
 
     def hire(self, job: TrackJob, workers: int | None, clips: int) -> RayCrew:
         """Gather a crew; the cluster is reached when it is entered."""
@@ -99,7 +106,7 @@ class RayCrew:
         clips: there is no use for more workers than clips.
 
     Raises:
-        UsageError: no cluster answers.
+        UsageError: no cluster answers, or it has no GPU where one is asked for.
         EarvidError: workers do not start.
     """
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from earvid.errors import UsageError
+
 CORES = 4  # for each worker, where nobody says how many there are
 
 
@@ -57,6 +59,9 @@ def share_cluster(
         device: as of `TrackSettings`; `auto` takes GPUs if a node has one.
         workers: how many; by default one per GPU, or one for every four cores of a node.
         clips: there is no use for more workers than clips.
+
+    Raises:
+        UsageError: GPUs are asked for, and no node has one; Ray would wait for such a node.
     """
     cores = [int(node.get("CPU", 0)) for node in nodes]
     there = sum(int(node.get("GPU", 0)) for node in nodes)
@@ -64,9 +69,11 @@ def share_cluster(
         count = workers or max(1, sum(max(1, n // CORES) for n in cores if n))
         count = min(count, clips, max(1, sum(cores)))
         return Shares(count, _fit(cores, count), 0.0)
-    count = min(workers or max(1, there), clips)
+    if not there:
+        raise UsageError("No node of the Ray cluster has a GPU; use --device auto or cpu.")
+    count = min(workers or there, clips)
     with_gpu = [int(node.get("CPU", 0)) for node in nodes if node.get("GPU", 0)]
-    share = 1.0 if count <= there or not there else 1.0 / -(-count // there)
+    share = 1.0 if count <= there else 1.0 / -(-count // there)
     return Shares(count, _fit(with_gpu, count), share)
 
 

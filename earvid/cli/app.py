@@ -33,7 +33,8 @@ VERBS = {
     "doctor": "Check this installation.",
 }
 RESUMABLE = (
-    "track", "batch", "train", "finetune", "train-detector", "train-recognizer", "train-landmarks",
+    "track", "batch", "correct", "train", "finetune", "train-detector", "train-recognizer",
+    "train-landmarks",
 )  # fmt: skip
 INTERRUPTED = 130
 

@@ -131,10 +131,12 @@ def command(
     for path in summaries:
         check_summary(path)
     entries = gather(sources, output)
+    if all(entry.is_prompted for entry in entries):
+        refuse_given(ctx, "where every clip has a prompt", "ears", "only")
     if part is not None and not (entries := shard(entries, part)):
         say(f"Shard {part} has no clips, for there are fewer than shards.")
         return 0
-    settings = tracking_settings(options, landmarks)
+    settings = tracking_settings(ctx, options, landmarks)
     job = TrackJob(settings, overwrite, ears, only, sentence)
     with _Live(len(entries)) as live:
         batch = Batch(

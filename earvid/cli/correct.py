@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from earvid.cli.found import check_keep, keep
 from earvid.cli.messages import hush_opencv
-from earvid.cli.options import FILE, as_path
+from earvid.cli.options import FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
-from earvid.cli.prompts import ITEMS, PromptCommand, box, point
+from earvid.cli.prompts import ITEMS, MODES, PromptCommand, box, point
 from earvid.cli.tracking import as_store
 from earvid.cli.words import ear_line, spans, to_json
 from earvid.errors import UsageError
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
     type=FILE,
     callback=as_path,
     metavar="FILE.json",
-    help="Write the corrected prompt to a file, too.",
+    help="Write the corrected prompt to a file, too; needed if it has masks.",
 )
 @click.option(
     "--checkpoint",
@@ -94,6 +95,7 @@ def command(
     store: StorePath,
     frame: int,
     ear: str | None,
+    landmarks: tuple[str, ...],
     clip_path: Path | None,
     prompt_file: Path | None,
     save_prompt: Path | None,
@@ -111,20 +113,47 @@ def command(
     is. 'earvid qc' shows which frames to correct.
     """
     hush_opencv()
+    _refuse_modes(landmarks)
+    if save_prompt is None:
+        refuse_given(ctx, "without --save-prompt", "overwrite")
     there = _frame_prompt(ctx.meta[ITEMS], frame)
     from earvid.pipeline.again import prompt_of, settings_of, with_keyframe
     from earvid.prompt import Prompt
-    from earvid.store import Store
+    from earvid.store import Store, settle
 
+    if not dry_run:
+        settle(store)  # a correction that was stopped on its last step comes first
     opened = Store.open(store)
     before = prompt_of(opened) if prompt_file is None else Prompt.load(prompt_file)
     prompt = with_keyframe(before, ear, frame, there)
+    _check_saved(prompt, save_prompt, overwrite)
     settings = settings_of(opened, checkpoint=checkpoint, device=device)
     clip = clip_path or _beside(store, opened.clip_name)
-    if save_prompt is not None:
-        prompt.save(save_prompt, overwrite=overwrite)
     row = _run(clip, store, prompt, settings, dry_run)
+    if save_prompt is not None and not dry_run:
+        keep(prompt, save_prompt, overwrite=overwrite)
     _tell(row, as_json)
+
+
+def _refuse_modes(landmarks: tuple[str, ...]) -> None:
+    """Refuse what 'earvid track' takes instead of a file: a correction keeps the settings."""
+    for text in landmarks:
+        if text in MODES:
+            raise UsageError(
+                f"--landmarks {text} does nothing here: a store is corrected with the settings it "
+                f"has; name a file of landmarks."
+            )
+
+
+def _check_saved(prompt: Prompt, to: Path | None, overwrite: bool) -> None:
+    """See, before any work, that the corrected prompt will be somewhere."""
+    if to is not None:
+        check_keep(prompt, to, overwrite=overwrite)
+    elif any(frame.mask is not None for one in prompt.objects for frame in one.frames.values()):
+        raise UsageError(
+            "The corrected prompt has masks, which a store does not keep: name a file for it with "
+            "--save-prompt, from which the store can be corrected again."
+        )
 
 
 def _frame_prompt(items: list[tuple[Any, str]], frame: int) -> FramePrompt:

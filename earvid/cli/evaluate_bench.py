@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,9 @@ from earvid.prompt import prompt_beside
 if TYPE_CHECKING:
     from earvid.evaluate.bench_report import BenchReport
     from earvid.prompt import Prompt
+
+RESULT = "bench.json"
+SOME_FAILED = 3
 
 
 @click.command("bench")
@@ -80,7 +84,7 @@ def command(
     threads: int,
     output: Path | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Compare speed and memory with stock SAM 2, in one go on one machine.
 
     Stock is SAM2VideoPredictor of pip sam2, used as its README has it. Each run is a process of its
@@ -93,6 +97,9 @@ def command(
     takes seconds per frame on a CPU, and so few frames are timed, all of them after its memory is
     full; nothing is extrapolated. By default it takes some minutes on two cores. Let nothing else
     run meanwhile; CPU s/frame is what tells something on a machine that is busy all the same.
+
+    A row that fails does not stop the others; the exit code is 3 then. With --output, bench.json
+    has after each run what is known so far.
     """
     hush_opencv()
     if clip is None:
@@ -104,7 +111,7 @@ def command(
     if listed:
         for row in ROWS:
             click.echo(f"{row.name:20}{'--full' if row.full else ''}")
-        return
+        return 0
     import torch
 
     from earvid.evaluate.bench import BenchPlan, run_bench
@@ -113,11 +120,14 @@ def command(
     devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
     chosen = choose_rows(rows, full=full, frames=frames, devices=devices, own_clip=clip is not None)
     plan = BenchPlan(chosen, repeat, threads, source)
-    with tempfile.TemporaryDirectory(prefix="earvid-bench-") as folder:
-        report = run_bench(plan, Path(folder), say)
     if output is not None:
-        _write(report, output)
+        _prepare(output)
+    with tempfile.TemporaryDirectory(prefix="earvid-bench-") as folder:
+        report = run_bench(plan, Path(folder), say, lambda known: _keep(known, output))
     click.echo(to_json(report.to_dict()) if as_json else report.to_text())
+    if output is not None:
+        _illustrate(report, output)
+    return SOME_FAILED if report.failures else 0
 
 
 def _prompt(clip: Path, file: Path | None) -> Prompt:
@@ -129,11 +139,32 @@ def _prompt(clip: Path, file: Path | None) -> Prompt:
     return prompt
 
 
-def _write(report: BenchReport, folder: Path) -> None:
+def _prepare(folder: Path) -> None:
+    """Make the folder for what takes so long to measure.
+
+    Raises:
+        UsageError: there is a benchmark in it, or it may not be written to.
+        OSError: it cannot be made.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bench.json").write_text(to_json(report.to_dict()) + "\n")
+    if (folder / RESULT).exists():
+        raise UsageError(f"{folder / RESULT} is there already; choose another folder.")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{folder} may not be written to; allow it, or choose another folder.")
+
+
+def _keep(report: BenchReport, folder: Path | None) -> None:
+    """Write what is known so far, in place of what was known before."""
+    if folder is None:
+        return
+    draft = folder / f"{RESULT}.partial"
+    draft.write_text(to_json(report.to_dict()) + "\n")
+    draft.replace(folder / RESULT)
+
+
+def _illustrate(report: BenchReport, folder: Path) -> None:
     (folder / "bench.txt").write_text(report.to_text() + "\n")
-    if find_spec("matplotlib") is not None:
+    if any(report.runs.values()) and find_spec("matplotlib") is not None:
         from earvid.evaluate.bench_plot import plot_bench
 
         plot_bench(report, folder / "bench.png")

@@ -74,6 +74,7 @@ def find(
     model: Callable[[], LoadedModel],
     *,
     overwrite: bool,
+    dry_run: bool = False,
 ) -> tuple[Prompt, dict[str, Any] | None]:
     """Find the ears of a clip, or go on with the prompt of its store; say what was chosen.
 
@@ -84,6 +85,7 @@ def find(
         settings: how it will be tracked.
         model: gives the model that is to track, for a second look.
         overwrite: look anew, whatever prompt there is.
+        dry_run: write nothing.
 
     Returns:
         The prompt, and a note for the provenance unless the store's own prompt was given by hand.
@@ -99,14 +101,20 @@ def find(
     entry = Entry(clip, output=store)
     with progress_bar(f"{clip.name}: looking for ears") as progress:
         prompt, note = found_prompt(
-            entry, wanted, settings, model, overwrite=overwrite, progress=progress
+            entry,
+            wanted,
+            settings,
+            model,
+            overwrite=overwrite,
+            dry_run=dry_run,
+            progress=progress,
         )
     if note is None:
         say(f"{clip.name}: taking the prompt that {store} has")
     else:
         _say_chosen(clip, prompt, note)
     if search.save is not None:
-        keep(prompt, search.save, overwrite=overwrite)
+        (check_keep if dry_run else keep)(prompt, search.save, overwrite=overwrite)
     return prompt, note
 
 
@@ -126,12 +134,24 @@ def keep(prompt: Prompt, path: Path, *, overwrite: bool) -> None:
     Raises:
         PromptError: the file holds something else, or cannot be written.
     """
-    if path.is_file() and not overwrite:
-        try:
-            same = Prompt.load(path).digest() == prompt.digest()
-        except EarvidError:
-            same = False
-        if same:
-            return
+    if check_keep(prompt, path, overwrite=overwrite):
+        prompt.save(path, overwrite=overwrite)
+
+
+def check_keep(prompt: Prompt, path: Path, *, overwrite: bool) -> bool:
+    """See that :func:`keep` can write a file, and whether it has to.
+
+    Raises:
+        PromptError: the file holds something else, or its folder is missing.
+    """
+    if not path.parent.is_dir():
+        raise PromptError(f"the folder {path.parent} does not exist; create it first.")
+    if overwrite or not path.exists():
+        return True
+    try:
+        same = Prompt.load(path).digest() == prompt.digest()
+    except EarvidError:
+        same = False
+    if not same:
         raise PromptError(f"{path} is there already; choose another name or add --overwrite.")
-    prompt.save(path, overwrite=overwrite)
+    return False

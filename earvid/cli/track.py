@@ -89,13 +89,11 @@ def command(
     prompt = given_prompt(ctx, keyframe, prompt_file)  # errors in it do not wait for PyTorch
     if prompt is not None:
         refuse_given(ctx, "beside a prompt", *SEARCH)
-    if options["roi"] == "off":
-        refuse_given(ctx, "beside --roi off", "reentry")
     if save_prompt is not None and len(clips) > 1:
         raise UsageError("--save-prompt names one file; with several clips track them one by one.")
 
     _refuse_shared_store(clips, output)
-    settings = tracking_settings(options, ctx.meta[MODE])
+    settings = tracking_settings(ctx, options, ctx.meta[MODE])
     # Several clips share one model; and a check of everything includes the weights.
     shared = len(clips) > 1 or dry_run
     loaded = settings.load() if shared else None
@@ -160,7 +158,7 @@ def _run(clip: Path, job: _Job) -> dict[str, Any]:
         )
     for warning in report.warnings:
         say(f"{clip.name}: {warning}")
-    for name, guess in report.guessed.items():
+    for name, guess in report.guessed.items() if report.tracked else ():
         say(f"{clip.name}: {_guess(name, guess)}")
     return {"clip": str(clip), **report.to_dict(), **({"found": found["ears"]} if found else {})}
 
@@ -193,7 +191,15 @@ def _prompt_for(clip: Path, job: _Job) -> tuple[Prompt, dict[str, Any] | None, L
         return models[0]
 
     store = job.output or default_store(clip)
-    prompt, note = find(clip, store, job.search, job.settings, model, overwrite=job.overwrite)
+    prompt, note = find(
+        clip,
+        store,
+        job.search,
+        job.settings,
+        model,
+        overwrite=job.overwrite,
+        dry_run=job.dry_run,
+    )
     return prompt, note, models[0] if models else None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from earvid.cli.options import FILE, as_path
+from earvid.cli.options import FILE, as_path, refuse_given
 from earvid.errors import EarvidError
 
 if TYPE_CHECKING:
@@ -92,13 +92,21 @@ def tracking_options(function: F) -> F:
     return function
 
 
-def tracking_settings(options: Mapping[str, Any], landmarks: str) -> TrackSettings:
+def tracking_settings(
+    ctx: click.Context, options: Mapping[str, Any], landmarks: str
+) -> TrackSettings:
     """The settings that these options give.
 
     Args:
+        ctx: of the command.
         options: values of all options of a command, by name.
         landmarks: as of the settings; the verbs have it by other options.
+
+    Raises:
+        click.UsageError: one of them would do nothing beside another.
     """
+    if options["roi"] == "off":
+        refuse_given(ctx, "beside --roi off", "reentry")
     from earvid.pipeline import TrackSettings
 
     return TrackSettings(**{name: options[name] for name in NAMES}, landmarks=landmarks)

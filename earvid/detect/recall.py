@@ -11,6 +11,8 @@ from earvid.detect.detector import EarDetector
 from earvid.errors import EarvidError, PromptError
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.store import Store, StorePath
+from earvid.store.place import place_of
+from earvid.store.swap import check_settled
 from earvid.video import Clip
 
 
@@ -37,7 +39,9 @@ def recall_prompt(
 
     Raises:
         PromptError: the store was prompted with masks, which it does not keep.
+        StoreError: the store is half replaced by a correction of it.
     """
+    check_settled(place_of(store))
     try:
         opened = Store.open(store)
     except EarvidError:

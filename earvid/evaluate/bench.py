@@ -22,6 +22,7 @@ from earvid.evaluate.bench_rows import Row
 from earvid.prompt import Prompt
 
 Progress = Callable[[str], None]
+Told = Callable[[BenchReport], None]
 Source = tuple[Path, Prompt]
 _WORKER, _ARTIST = "earvid.evaluate.bench_worker", "earvid.evaluate.bench_clips"
 
@@ -43,25 +44,42 @@ class BenchPlan:
     source: Source | None = None
 
 
-def run_bench(plan: BenchPlan, folder: Path, progress: Progress = lambda text: None) -> BenchReport:
+def run_bench(
+    plan: BenchPlan,
+    folder: Path,
+    progress: Progress = lambda text: None,
+    told: Told = lambda report: None,
+) -> BenchReport:
     """Run the benchmark; each run is a process of its own, and nothing else runs meanwhile.
+
+    A row of which a run fails is not run again, and the others go on.
 
     Args:
         plan: what is run.
         folder: for clips and stores, temporary.
-        progress: told what is begun, in a few words.
+        progress: told what is begun, in a few words, and what failed.
+        told: called after each run with all that is known by then.
 
     Raises:
-        EarvidError: a run failed.
+        EarvidError: a clip cannot be made.
     """
     clips = _clips(plan, folder, progress)
     runs: dict[str, list[Measures]] = {row.name: [] for row in plan.rows}
+    failures: dict[str, str] = {}
+    report = BenchReport(plan.rows, runs, _machine(plan), failures)
     for turn in range(plan.repeat):
         for row in plan.rows:
+            if row.name in failures:
+                continue
             again = f", run {turn + 1} of {plan.repeat}" if plan.repeat > 1 else ""
             progress(f"{row.name}: {row.frames} frames{again}")
-            runs[row.name].append(_run(plan, row, clips[clip_key(row)], folder))
-    return BenchReport(plan.rows, runs, _machine(plan))
+            try:
+                runs[row.name].append(_run(plan, row, clips[clip_key(row)], folder))
+            except EarvidError as error:
+                failures[row.name] = str(error)
+                progress(f"{row.name}: {error}")
+            told(report)
+    return report
 
 
 def _clips(plan: BenchPlan, folder: Path, progress: Progress) -> dict[str, BenchClip]:
@@ -94,7 +112,7 @@ def _run(plan: BenchPlan, row: Row, clip: BenchClip, folder: Path) -> Measures:
     said = _process(row.name, plan.threads, _WORKER, told=json.dumps(job))
     answer: dict[str, Any] = json.loads(said.splitlines()[-1])
     if "error" in answer:
-        raise EarvidError(f"{row.name}: {answer['error']}")
+        raise EarvidError(answer["error"])
     return Measures(**answer)
 
 
@@ -132,7 +150,7 @@ def _process(name: str, threads: int, module: str, *arguments: str, told: str = 
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise EarvidError(f"{name} failed in the benchmark ({last}); leave that row out.")
+        raise EarvidError(f"{name} failed in the benchmark: {last.rstrip('.')}.")
     return done.stdout
 
 
@@ -140,9 +158,7 @@ def _machine(plan: BenchPlan) -> dict[str, Any]:
     cuda = torch.cuda.is_available()
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": _cores(),
         "threads": plan.threads or torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if cuda else None,
         "system": platform.platform(),

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from earvid.errors import PromptError
-from earvid.evaluate.bench_rows import Row
+from earvid.errors import PromptError, UsageError
+from earvid.evaluate.bench_rows import LEAST_FRAMES, Row
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.sample import EarParams, SampleFrame, make_clip, random_ear
 from earvid.video import Clip, VideoWriter
@@ -119,10 +119,16 @@ def cut_clip(source: Path, prompt: Prompt, target: Path, frames: int) -> BenchCl
 
     Raises:
         PromptError: no ear is prompted within the part.
+        UsageError: the part is too short for anything to be timed.
     """
     first = min(ear.first_keyframe for ear in prompt.objects)
     with Clip.open(source) as clip, ExitStack() as stack:
         info, stop = clip.info, min(len(clip), first + frames)
+        if stop - first < LEAST_FRAMES:
+            raise UsageError(
+                f"{source} has {stop - first} frames from the first keyframe of its prompt on, and "
+                f"the benchmark needs {LEAST_FRAMES}; prompt an earlier frame, or a longer clip."
+            )
         video = stack.enter_context(
             VideoWriter(target, info.width, info.height, FPS, crf=_CRF, preset=_PRESET)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,13 @@ def plot_bench(report: BenchReport, path: Path) -> None:
     """Draw time per frame, peak memory and the stages of the rows; needs matplotlib.
 
     Args:
-        report: what was measured.
+        report: what was measured; rows of which no run was are left out.
         path: of the PNG to write.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    report = replace(report, rows=[row for row in report.rows if report.runs[row.name]])
     names = [row.name for row in report.rows]
     places = np.arange(len(names))
     drawn = Figure(figsize=(11, 1.6 + 0.34 * len(names)), layout="constrained")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -79,11 +79,13 @@ class BenchReport:
         rows: what was run.
         runs: by name of a row, in the order of the turns.
         machine: what it ran on.
+        failures: why the last run of a row failed, by its name.
     """
 
     rows: Sequence[Row]
     runs: Mapping[str, Sequence[Measures]]
     machine: Mapping[str, Any]
+    failures: Mapping[str, str] = field(default_factory=dict)
 
     def middle(self, name: str, value: Value) -> float | None:
         """The median of a measure over the runs of a row."""
@@ -114,6 +116,7 @@ class BenchReport:
                     "seconds_per_frame": self.middle(row.name, _pace),
                     "frames_per_second": self.middle(row.name, lambda one: one.frames_per_second),
                     "mask_bytes_per_frame": self.middle(row.name, _mask_bytes),
+                    "error": self.failures.get(row.name),
                     "runs": [one.to_dict() for one in self.runs[row.name]],
                 }
                 for row in self.rows
@@ -131,14 +134,17 @@ class BenchReport:
         )
         compared = [[what, _number(value)] for what, value in self.comparisons().items()]
         parts = [head, _aligned(self._table()), _NOTES, _aligned(self._stage_table())]
-        return "\n\n".join([*parts, *([_aligned(compared)] if compared else [])])
+        failed = [f"{name} failed: {why}" for name, why in self.failures.items()]
+        ends = [_aligned(compared) if compared else "", "\n".join(failed)]
+        return "\n\n".join([*parts, *filter(None, ends)])
 
     def _compared(self, one: Comparison, end: str) -> float | None:
         first, second = self.runs.get(one.first + end), self.runs.get(one.second + end)
         if not first or not second:
             return None
         results = []
-        for a, b in zip(map(one.value, first), map(one.value, second), strict=True):
+        # A row that failed has had fewer turns.
+        for a, b in zip(map(one.value, first), map(one.value, second), strict=False):
             if a is None or b is None:
                 return None
             results.append({"times": a / b, "change": (b - a) / a, "loss": a - b}[one.kind])
@@ -150,8 +156,8 @@ class BenchReport:
 
     def _stage_table(self) -> list[list[str]]:
         """Milliseconds per frame by stage, and the share of the time by the clock."""
-        names = list(dict.fromkeys(s for runs in self.runs.values() for s in runs[0].stages))
-        firsts = {row.name: self.runs[row.name][0] for row in self.rows}
+        firsts = {row.name: runs[0] for row in self.rows if (runs := self.runs[row.name])}
+        names = list(dict.fromkeys(stage for one in firsts.values() for stage in one.stages))
         cells = [[row, *(_stage(one, name) for name in names)] for row, one in firsts.items()]
         return [["stages", *names], *cells]
 
@@ -190,8 +196,8 @@ def _cell(value: Value, form: str) -> Callable[[BenchReport, Row], str]:
 
 
 def _timed(report: BenchReport, row: Row) -> str:
-    one = report.runs[row.name][0]
-    return f"{one.timed_frames}/{one.frames}"
+    runs = report.runs[row.name]
+    return f"{runs[0].timed_frames}/{runs[0].frames}" if runs else "-"
 
 
 def _model(_report: BenchReport, row: Row) -> str:

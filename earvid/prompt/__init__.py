@@ -1,6 +1,6 @@
 """What a user says about the ears of a clip: boxes, points, masks and landmarks on keyframes."""
 
-from earvid.prompt._beside import prompt_beside
+from earvid.prompt._beside import path_beside, prompt_beside
 from earvid.prompt._landmark_files import Landmarks, read_landmarks
 from earvid.prompt._masks import read_mask
 from earvid.prompt._options import parse_box, parse_point, prompt_from_options
@@ -16,6 +16,7 @@ __all__ = [
     "Prompt",
     "parse_box",
     "parse_point",
+    "path_beside",
     "prompt_beside",
     "prompt_from_options",
     "read_landmarks",

@@ -13,5 +13,10 @@ def prompt_beside(clip: Path) -> Prompt | None:
     Raises:
         PromptError: it is malformed.
     """
-    beside = clip.with_name(f"{clip.name if clip.is_dir() else clip.stem}.prompt.json")
+    beside = path_beside(clip)
     return Prompt.load(beside) if beside.is_file() else None
+
+
+def path_beside(clip: Path) -> Path:
+    """Where the prompt of a clip is looked for."""
+    return clip.with_name(f"{clip.name if clip.is_dir() else clip.stem}.prompt.json")

@@ -49,7 +49,7 @@ def correction(store: Store, clip: Path | None, ear: Measures, span: Span) -> Co
     words = ["earvid", "correct", absolute(store.path), "--frame", str(span.worst)]
     if len(store.object_names) > 1:
         words += ["--ear", ear.name]
-    words += [*_clip_words(store, clip), "--box"]
+    words += [*_clip_words(store, clip), *_prompt_words(store, clip), "--box"]
     box = _box(ear, span.worst, store.width, store.height)
     return Correction(span.worst, _quoted(words), box, bool(ear.seen[span.worst]))
 
@@ -82,6 +82,25 @@ def beside(store: Store) -> Path | None:
     return None if isinstance(path, RemotePath) else path.resolve().parent / store.clip_name
 
 
+def prompt_file(store: Store, clip: Path | None) -> Path | None:
+    """The file that corrections of a store go on from, and where they leave the corrected prompt.
+
+    Args:
+        store: that is corrected.
+        clip: where the clip is; None where it was not found.
+
+    Returns:
+        ``<clip>.prompt.json`` beside the clip, where 'earvid track' looks, too; or None where the
+        store knows its prompt, as it does unless that has masks.
+    """
+    ears = (store.provenance.get("prompt") or {}).get("objects") or []
+    if not any("mask" in frame for ear in ears for frame in ear.get("frames", {}).values()):
+        return None
+    there = clip or beside(store) or Path(store.clip_name)
+    stem = there.name if there.is_dir() else there.stem
+    return there.resolve().with_name(f"{stem}.prompt.json")
+
+
 def page_stem(store: StorePath) -> str:
     """The name of a store without its suffixes, as names of other results begin."""
     return store.name.removesuffix(".zarr").removesuffix(".earvid") or store.name
@@ -92,6 +111,14 @@ def _clip_words(store: Store, clip: Path | None) -> list[str]:
     if clip is None or clip.resolve() == beside(store):
         return []
     return ["--clip", str(clip.resolve())]
+
+
+def _prompt_words(store: Store, clip: Path | None) -> list[str]:
+    """The options for a prompt file; one and the same, for the next correction needs this one."""
+    file = prompt_file(store, clip)
+    if file is None:
+        return []
+    return ["--prompt", str(file), "--save-prompt", str(file), "--overwrite"]
 
 
 def _box(ear: Measures, frame: int, width: int, height: int) -> tuple[int, int, int, int]:

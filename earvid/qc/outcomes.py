@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earvid.errors import UsageError
+from earvid.errors import StoreError, UsageError
+from earvid.qc.commands import absolute
+from earvid.store import RemotePath, StorePath, store_path
 
 SUFFIXES = (".csv", ".json")
 NEEDED = frozenset({"clip", "store", "state", "error"})
@@ -26,12 +28,19 @@ class Outcome:
         store: path or URL of its results, likewise.
         state: such as ``tracked`` or ``failed``.
         error: what went wrong, in one sentence; None if nothing did.
+        place: where the results are, or would be; relative paths of a batch begin where it ran.
     """
 
     clip: str
     store: str
     state: str
     error: str | None
+    place: StorePath
+
+    @property
+    def key(self) -> str:
+        """What no other store has; clips of several folders may share a name."""
+        return absolute(self.place)
 
     @property
     def went_wrong(self) -> bool:
@@ -58,7 +67,7 @@ def outcomes_in(folder: Path) -> tuple[Outcome, ...]:
     named: dict[str, Outcome] = {}
     files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
     for path in sorted(files, key=lambda path: path.stat().st_mtime):
-        named |= {one.clip: one for one in _outcomes(path) or ()}
+        named |= {one.key: one for one in _outcomes(path) or ()}
     return tuple(named.values())
 
 
@@ -69,8 +78,8 @@ def _outcomes(path: Path) -> tuple[Outcome, ...] | None:
             return None
         text = path.read_text(encoding="utf-8-sig")
         rows = _csv(text) if path.suffix.lower() == ".csv" else _json(text)
-        return tuple(_outcome(row) for row in rows)
-    except (OSError, ValueError, TypeError, LookupError, csv.Error):
+        return tuple(_outcome(row, path.parent) for row in rows)
+    except (OSError, ValueError, TypeError, LookupError, csv.Error, StoreError):
         return None
 
 
@@ -88,6 +97,31 @@ def _json(text: str) -> Iterable[Mapping[str, Any]]:
     return rows
 
 
-def _outcome(row: Mapping[str, Any]) -> Outcome:
-    clip, store, state, error = (row[key] for key in ("clip", "store", "state", "error"))
-    return Outcome(str(clip), str(store), str(state), str(error) if error else None)
+def _outcome(row: Mapping[str, Any], folder: Path) -> Outcome:
+    clip, store, state = (str(row[key]) for key in ("clip", "store", "state"))
+    error = str(row["error"]) if row["error"] else None
+    return Outcome(clip, store, state, error, _place(clip, store or clip, folder))
+
+
+def _place(clip: str, store: str, folder: Path) -> StorePath:
+    """Where a store is that a batch named from the folder in which it ran.
+
+    A summary does not tell that folder: it is the summary's own or one above it, or else the
+    current one; wherever the clip or the store is.
+    """
+    there = store_path(store)
+    if isinstance(there, RemotePath):
+        return there
+    for base in (folder, *_above(folder, there), Path()):
+        if (base / there).exists() or (base / clip).exists():
+            return base / there
+    return folder / there
+
+
+def _above(folder: Path, there: Path) -> list[Path]:
+    """The folder from which a path leads into the folder of the summary, if there is one."""
+    if there.is_absolute():
+        return []
+    inside, whole = there.parent.parts, folder.resolve()
+    depth = next((n for n in range(len(inside), 0, -1) if whole.parts[-n:] == inside[:n]), 0)
+    return [whole.parents[depth - 1]] if depth else []

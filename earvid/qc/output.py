@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from earvid.errors import UsageError
@@ -48,16 +49,18 @@ def _check_name(path: Path, *, free: bool) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file in one step.
+    """Write a file in one step, in a folder that is made if it is missing.
 
     Raises:
         UsageError: the folder or disk refuses.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(exist_ok=True)
         partial.write_bytes(data)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # such as that its folder is none
+            partial.unlink()
         reason = error.strerror or "no reason given"
         raise UsageError(f"{path} cannot be written ({reason}); choose another place.") from error

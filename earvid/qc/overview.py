@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from earvid.qc.commands import absolute
 from earvid.qc.outcomes import Outcome
 from earvid.qc.plots import sparkline
 from earvid.qc.review import Review
@@ -113,11 +114,11 @@ def index_page(
         outcomes: what a batch says; those that failed are shown unless they are complete by now.
         folder: that of the page, from which links begin.
     """
-    complete = {row.store.name for row in rows if row.complete}
+    complete = {absolute(row.store) for row in rows if row.complete}
     failed = [
         Failure(Path(one.clip).name or one.clip, one.state, one.error or "Not done yet.")
         for one in outcomes
-        if one.went_wrong and PurePath(one.store).name not in complete
+        if one.went_wrong and one.key not in complete
     ]
     every = [*failed, *failures]
     ranked = sorted(rows, key=lambda row: (-row.doubt, row.name))

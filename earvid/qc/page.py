@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from earvid.qc.album import Album, Wish
+from earvid.qc.commands import prompt_file
 from earvid.qc.doubt import absences
 from earvid.qc.measures import Measures
 from earvid.qc.origin import provenance_documents, provenance_rows
@@ -63,7 +65,7 @@ def store_page(
         complete=store.complete,
         state="complete" if store.complete else f"{100 * store.progress:.0f} % done",
         facts=_facts(store),
-        notes=_notes(review, clip_note),
+        notes=_notes(review, clip, clip_note),
         ears=[_ear_row(ear, review.spans) for ear, _ in review.ears],
         has_landmarks=any(ear.visible is not None for ear, _ in review.ears),
         spans=[span_view(review, span, ears[span.object_id], clip, pictures) for span in shown],
@@ -95,7 +97,7 @@ def _facts(store: Store) -> list[str]:
     return facts
 
 
-def _notes(review: Review, clip_note: str | None) -> list[str]:
+def _notes(review: Review, clip: Clip | None, clip_note: str | None) -> list[str]:
     store = review.store
     notes = [] if clip_note is None else [clip_note]
     if torn := sum(int(ear.torn.sum()) for ear, _ in review.ears):
@@ -107,6 +109,12 @@ def _notes(review: Review, clip_note: str | None) -> list[str]:
         notes.append(
             "The store is not complete: what is not tracked yet is shaded in the plots. Run the "
             "command that began it again, and it goes on; it can be corrected when it is complete."
+        )
+    elif file := prompt_file(store, None if clip is None else Path(clip.info.path)):
+        notes.append(
+            f"The store was prompted with masks, which it does not keep. The commands that correct "
+            f"it take the prompt from {file} and leave the corrected one there: if it is in "
+            f"another file, put that into them."
         )
     return notes + [str(one) for one in (store.provenance.get("clip") or {}).get("warnings") or []]
 

@@ -11,7 +11,7 @@ from earvid.errors import StoreError, UsageError
 from earvid.qc.commands import absolute, page_stem
 from earvid.qc.outcomes import SUFFIXES, Outcome, outcomes_in, read_outcomes
 from earvid.qc.output import check_page
-from earvid.store import RemotePath, StorePath, read_header, store_path
+from earvid.store import RemotePath, StorePath, read_header
 
 PAGE, INDEX = ".qc.html", "qc.html"
 
@@ -54,7 +54,7 @@ def plan_pages(
         several |= _is_store(source) is False
         for one in found:
             stores.setdefault(absolute(one), one)
-        outcomes |= {one.clip: one for one in said}
+        outcomes |= {one.key: one for one in said}
     named = list(stores.values())
     pages = _pages(named, to, several)
     index = _index(sources, named, to) if several else None
@@ -104,11 +104,10 @@ def _has_header(path: Path) -> bool:
 
 def _store_of(outcome: Outcome, folder: Path) -> StorePath | None:
     """The store that an outcome names, where it was or in the folder of the summary."""
-    there = store_path(outcome.store)
-    if isinstance(there, RemotePath):
-        return None if outcome.error else there
-    places = (there, folder / there, folder / there.name)
-    return next((path for path in places if there.name and path.is_dir()), None)
+    if isinstance(outcome.place, RemotePath):
+        return None if outcome.error else outcome.place
+    places = (outcome.place, folder / outcome.place.name)
+    return next((path for path in places if outcome.store and path.is_dir()), None)
 
 
 def _pages(

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from earvid.errors import StoreError
+from earvid.errors import EarvidError, StoreError
 from earvid.qc.clips import find_clip
 from earvid.qc.output import write_whole
 from earvid.qc.overview import Failure, Row, index_page, link, row_of
@@ -30,7 +30,7 @@ class Made:
 
     Args:
         pages: files, the page of all clips last.
-        failures: stores that cannot be read.
+        failures: stores that have no page, since one or the other cannot be read or written.
     """
 
     pages: list[Path] = field(default_factory=list)
@@ -54,22 +54,22 @@ def write_pages(
         told: called with each page as soon as it is there.
 
     Raises:
-        EarvidError: a page cannot be written, or the one store cannot be read.
+        EarvidError: the page of all clips cannot be written, or of the one store its page.
     """
     made, rows = Made(), list[Row]()
     for store, page in plan.pages:
         try:
             with progress(store) as report:
                 rows.append(_write(store, page, clip, plan.index, report))
-        except StoreError as error:
+        except EarvidError as error:
             if plan.index is None:
                 raise
-            made.failures.append(Failure(store.name, "unreadable", str(error)))
+            state = "unreadable" if isinstance(error, StoreError) else "no page"
+            made.failures.append(Failure(store.name, state, str(error)))
             continue
         made.pages.append(page)
         told(page)
     if plan.index is not None:
-        plan.index.parent.mkdir(exist_ok=True)
         folder = plan.index.parent
         text = index_page(plan.title, rows, made.failures, plan.outcomes, folder)
         write_whole(plan.index, text.encode())
@@ -89,6 +89,5 @@ def _write(
         found = review(store, progress)
         home = None if index is None else link(index, page.parent)
         text = store_page(found, clip, clip_note=note, home=home)
-    page.parent.mkdir(exist_ok=True)
     write_whole(page, text.encode())
     return row_of(found, page)

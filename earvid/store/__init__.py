@@ -6,7 +6,7 @@ Arrays go in and come out as numpy. The layout opens in xarray, napari and movem
 
 from earvid.store._errors import StoreBusyError
 from earvid.store.compare import compare
-from earvid.store.correction import StoreCorrection
+from earvid.store.correction import StoreCorrection, begun_correction
 from earvid.store.identity import Decision, check_fingerprint, decide, read_header
 from earvid.store.ngff import PALETTE
 from earvid.store.place import AnyPath, RemotePath, StorePath, store_path
@@ -34,6 +34,7 @@ __all__ = [
     "StoreSpec",
     "StoreWriter",
     "Tracks",
+    "begun_correction",
     "check_fingerprint",
     "compare",
     "decide",

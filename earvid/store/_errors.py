@@ -10,6 +10,8 @@ from earvid.errors import StoreError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Where a machine of AWS would tell the keys of its role, which is asked when nobody gave any.
+_OF_ROLES = ("/latest/api/token", "/latest/meta-data/iam/")
 
 AnyPath = str | os.PathLike[str]
 
@@ -78,6 +80,11 @@ def _remote_sentence(path: str, error: Exception) -> str:
             f"AWS_SECRET_ACCESS_KEY, and what they are allowed to do with the bucket."
         )
     reason = str(error).partition("\n")[0].rstrip(". ")
+    if any(one in reason for one in _OF_ROLES):
+        return (
+            f"{path} needs keys, and this machine has no role either: set AWS_ACCESS_KEY_ID and "
+            f"AWS_SECRET_ACCESS_KEY."
+        )
     if "NoSuchBucket" in str(error):
         return f"There is no bucket for {path}: make it first, or check its name."
     return f"{path} cannot be reached ({reason}): run the same again when it can."

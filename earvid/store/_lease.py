@@ -7,11 +7,12 @@ writer that died on the same machine, in the same boot and pid namespace, is kno
 once.
 
 A writer that could not renew the lease for `HOLDS` seconds, because the network was cut or the
-machine slept, writes nothing until it could, and nothing at all when another has taken it over. A
-PUT that it had begun before ends within the time that is left until `EXPIRES`, or fails. So two
-writers do not write at once. What remains is a process that is stopped in the instant between this
-check and its PUT, and goes on a minute later; storage without fencing cannot tell. It would write a
-shard of the same store, made from the same clip, prompt and settings.
+machine slept, changes nothing until it could, and nothing at all when another has taken it over.
+`earvid.store._bucket` looks before every request, of which one that was begun ends within the time
+that is left until `EXPIRES`, or fails. So two writers do not write at once. What remains is a
+process that is stopped in the instant between this check and its request, and goes on a minute
+later; storage without fencing cannot tell. It would write a shard of the same store, made from the
+same clip, prompt and settings.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 RENEW = 5.0  # seconds between two renewals
-HOLDS = 20.0  # seconds from the begin of a renewal in which its writer may begin to write
+HOLDS = 20.0  # seconds from the begin of a renewal in which its writer may begin a request
 EXPIRES = 60.0  # seconds without a renewal after which another may take over
 LOOK = 0.5  # seconds between two looks at another's lease
 
@@ -84,10 +85,10 @@ class Lease:
         Raises:
             StoreError: Somebody has, or the server cannot be reached.
         """
-        if not self._lost and _clock() - self._renewed > HOLDS:
+        if not self._lost and not self._holds:
             with suppress(OSError, BaseError):
                 self._renew()
-        if self._lost or _clock() - self._renewed > HOLDS:
+        if self._lost or not self._holds:
             raise StoreError(
                 f"{self._store} could not be reached for so long that another process may be "
                 f"writing it: run the same again, and it goes on from the last whole shard."
@@ -101,8 +102,13 @@ class Lease:
         self._thread.join()
         with suppress(OSError, BaseError):
             there = self._read()
-            if there is not None and self._is_ours(there):
+            # One that was not renewed for long may be another's between this look and the deletion.
+            if there is not None and self._is_ours(there) and self._holds:
                 obstore.delete(self._objects, self._key)
+
+    @property
+    def _holds(self) -> bool:
+        return _clock() - self._renewed <= HOLDS
 
     def _take(self) -> None:
         while True:

@@ -88,8 +88,6 @@ class StoreCorrection:
         if not _head(self.draft).get("complete"):
             raise StoreError(f"The correction of {self.path} is not complete: run it again.")
         with writing(self.path):
-            if self._lock is not None:
-                self._lock.confirm()
             take_place(self._place)
 
     def _open_draft(self) -> StoreWriter | None:
@@ -99,6 +97,17 @@ class StoreCorrection:
             self._place.clear(f"{STATE}/{DRAFT}")  # of another correction, which was given up
             return StoreWriter.create(self.draft, self.spec)
         return None if head["complete"] else StoreWriter.resume(self.draft, self.spec)
+
+
+def begun_correction(path: AnyPath, fingerprint: str) -> dict[str, Any] | None:
+    """The header of a correction that was begun and not finished; None if there is no such one.
+
+    Args:
+        path: Or URL of the store that is corrected.
+        fingerprint: Of the corrected store.
+    """
+    head = _head(draft_path(place_of(path).path))
+    return head if head.get("fingerprint") == fingerprint else None
 
 
 def _head(draft: StorePath) -> dict[str, Any]:

@@ -6,7 +6,8 @@ The writer asks little of a place, and both kinds have it:
   bucket.
 - What was written is there for whoever looks next, after a loss of power too: by fsync, or because
   the answer to a PUT comes after that.
-- One writer at a time holds a lock: the kernel's, or a lease on an object.
+- One writer at a time holds a lock: the kernel's, or a lease on an object. Nothing is changed
+  without it, and who has lost it changes nothing any more.
 
 A bucket renames nothing. Where a folder is moved, objects are copied within the bucket, and what
 says that this has begun is removed once they all are.

@@ -73,5 +73,5 @@ def check_settled(place: Place) -> None:
     if mixed:
         raise StoreError(
             f"{place.path} was stopped while a correction took its place: run the same 'earvid "
-            f"track' again to finish that."
+            f"correct' or 'earvid track' again to finish that."
         )

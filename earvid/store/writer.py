@@ -216,7 +216,6 @@ class StoreWriter:
         for variable, file in zip(VARIABLES, files, strict=True):
             if file is files[-1]:
                 self._place.sync(files[:-1])
-            self._lock.confirm()
             values = buffer.values[variable.name]
             if values.size:
                 self._arrays[variable.name][rows] = values

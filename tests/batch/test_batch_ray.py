@@ -8,7 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -17,12 +21,13 @@ from clips import FRAMES, HEIGHT, WIDTH, ear_box, ten_clips, write_manifest
 from earvid.batch import Batch, RayCluster, TrackJob, gather
 from earvid.batch.ray_connection import LOOPBACK
 from earvid.batch.share import Shares, share_cluster
-from earvid.errors import UsageError
+from earvid.errors import ModelError, UsageError
 from earvid.pipeline import TrackSettings, track
 from earvid.prompt import prompt_from_options
 from earvid.store import Store, compare
 
 SETTINGS = TrackSettings(device="cpu", landmarks="none", shard_bytes=4 * WIDTH * HEIGHT)
+SHARDS = FRAMES // 4
 JOB = TrackJob(SETTINGS)
 CLIP_NAME = ["/", "tracks"]  # what differs between stores of two clips that are equal but in name
 # A node that does not answer for a second is dead; by default it is half a minute.
@@ -65,22 +70,22 @@ def test_a_node_is_killed_and_nothing_is_lost_or_done_twice(cluster, tmp_path, g
         manifest.read_text() + "".join(f'{path.name},"{ear_box()}",,\n' for path in more)
     )
     sentences += [None] * len(more)
-    killed, finished = [], {}
-
-    def kill(_):
-        """As soon as both nodes are in the middle of a clip."""
-        if not killed and sum(is_in_work(store) for store in tmp_path.glob("*.zarr")) == 2:
-            killed.append(cluster.worker_nodes.copy().pop())
-            cluster.remove_node(killed[0], allow_graceful=False)
+    finished = {}
 
     def note(result):
         if result.error is None:
             finished[result.store] = changes(result.store)
 
     engine = RayCluster(cluster.address)
-    batch = Batch(gather([manifest]), JOB, engine=engine, progress=kill, told=note)
-    results = batch.run()
-    assert len(killed) == 1
+    batch = Batch(gather([manifest]), JOB, engine=engine, told=note)
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as aside:
+        killed = aside.submit(kill_in_the_middle, cluster, tmp_path, over)
+        try:
+            results = batch.run()
+        finally:
+            over.set()
+    assert killed.result(), "the second node was never seen in the middle of a clip"
     for result, sentence in zip(results, sentences, strict=True):
         if sentence is not None:
             assert result.state == "failed" and sentence in result.error
@@ -97,10 +102,38 @@ def test_a_node_is_killed_and_nothing_is_lost_or_done_twice(cluster, tmp_path, g
     assert {one.state for one in left} == {"skip", "failed"}
 
 
+def kill_in_the_middle(cluster, folder, over):
+    """Kill the second node once its worker has done some of a clip, but not all; whether it was."""
+    (node,) = cluster.worker_nodes
+    raylet = node.all_processes["raylet"][0].process.pid
+    while not over.wait(0.01):
+        for lock in folder.glob("*.zarr/state/lock"):
+            for worker in holders(lock, raylet):
+                os.kill(worker, signal.SIGSTOP)  # or else it might end before its node does
+                if is_in_work(lock.parent.parent) and worker in holders(lock, raylet):
+                    cluster.remove_node(node, allow_graceful=False)
+                    os.kill(worker, signal.SIGKILL)
+                    return True
+                os.kill(worker, signal.SIGCONT)
+    return False
+
+
+def holders(lock, parent):
+    """Numbers of the children of a process that have a file open."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            ours = int((process / "stat").read_text().rpartition(")")[2].split()[1]) == parent
+            if ours and any(link.readlink() == lock for link in (process / "fd").iterdir()):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
 def is_in_work(store):
-    """Whether some of a clip's frames are done, and it is locked."""
-    lock, first = store / "state" / "lock", store / "tracks" / "status" / "c" / "0"
-    return lock.exists() and first.exists()
+    """Whether some of a clip's shards are done."""
+    return 0 < len(list(store.glob("tracks/status/c/*"))) < SHARDS
 
 
 def changes(store):
@@ -109,7 +142,7 @@ def changes(store):
 
 
 def test_ctrl_c_and_again_with_a_cluster_of_its_own(ray, tmp_path, good):
-    """Nothing is left of the cluster, and relative paths are those of the caller."""
+    """It listens on loopback, nothing is left of it, and relative paths are the caller's."""
     (tmp_path / "clips").mkdir()
     for name in ("a", "b"):
         shutil.copy(good, tmp_path / "clips" / f"{name}.mp4")
@@ -119,10 +152,12 @@ def test_ctrl_c_and_again_with_a_cluster_of_its_own(ray, tmp_path, good):
 
     process = start(tmp_path)
     wait_for(lambda: list(tmp_path.glob("clips/*.zarr/tracks/status/zarr.json")), process)
+    hosts = listening(processes_in(tmp_path))
+    assert hosts and all(host.is_loopback for host in hosts), hosts
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
-    assert "Traceback" not in err and "run the same command again" in err.splitlines()[-1]
+    assert "Traceback" not in err and "run the same command again" in ours(err)[-1]
     wait_for(lambda: not processes_in(tmp_path))
     summary = json.loads((tmp_path / "s.json").read_text())
     assert "stopped" in {row["state"] for row in summary}
@@ -134,8 +169,13 @@ def test_ctrl_c_and_again_with_a_cluster_of_its_own(ray, tmp_path, good):
     rows = json.loads(out)
     assert [row["error"] is None for row in rows] == [True, True, False]
     assert rows[1]["state"] == "tracked" and rows[0]["store"] == "clips/a.earvid.zarr"
-    assert len([line for line in err.splitlines() if line.strip()]) == 3, err
+    assert len(ours(err)) == 3, err
     wait_for(lambda: not processes_in(tmp_path))
+
+
+def ours(err):
+    """Lines of earvid, among which Ray tells what it thinks of the machine."""
+    return [line for line in err.splitlines() if line.startswith("earvid: ")]
 
 
 def start(folder):
@@ -174,10 +214,45 @@ def processes_in(folder):
     return found
 
 
+def listening(processes):
+    """Addresses at which processes wait for connections."""
+    inodes = set()
+    for number in processes:
+        for link in Path(f"/proc/{number}/fd").glob("*"):
+            with suppress(OSError):
+                inodes.add(str(link.readlink()).removeprefix("socket:[").removesuffix("]"))
+    text = "".join(file.read_text() for file in Path("/proc/net").glob("tcp*"))
+    rows = [row.split() for row in text.splitlines()]
+    return [as_address(row[1]) for row in rows if row[3] == "0A" and row[9] in inodes]
+
+
+def as_address(text):
+    """An address as the kernel writes it: numbers of 32 bits in the machine's order, and a port."""
+    data = bytes.fromhex(text.partition(":")[0])
+    words = [
+        data[n : n + 4][:: -1 if sys.byteorder == "little" else 1] for n in range(0, len(data), 4)
+    ]
+    address = ip_address(b"".join(words))
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def test_no_cluster_answers(ray, good):
     batch = Batch(gather([good]), JOB, engine=RayCluster("127.0.0.1:9"))
     with pytest.raises(UsageError, match=r"No Ray cluster answers at 127\.0\.0\.1:9"):
         batch.run()
+
+
+def test_a_gpu_that_nobody_has(ray, monkeypatch, good):
+    """Ray would wait for one without end."""
+    import torch
+
+    job = TrackJob(TrackSettings(device="cuda"))
+    with pytest.raises(UsageError, match="No node of the Ray cluster has a GPU"):
+        share_cluster([{"CPU": 8.0}, {"CPU": 8.0, "GPU": 0.0}], "cuda", None, clips=1)
+    if not torch.cuda.is_available():
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+        with pytest.raises(ModelError, match="This machine has no cuda device"):
+            Batch(gather([good]), job, engine=RayCluster())
 
 
 def test_without_ray(monkeypatch, good):

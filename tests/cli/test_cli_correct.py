@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from command_line import call
+from command_line import ONE_THREAD, call
 
 from earvid.prompt import Prompt
-from earvid.store import Store, compare
+from earvid.sample import load_truth
+from earvid.store import Store, StoreCorrection, compare
 
 
 @pytest.fixture
@@ -40,6 +44,79 @@ def test_a_box_is_enough(store, tracked, here, capfd, ear_box):
     assert again["tracked"] == 0
     more = call(capfd, "correct", store, "--frame", 2, "--point", "80,60", "--json")
     assert more.code == 0 and list(json.loads(more.out)["corrected"]) == ["ear"]
+
+
+KILLED_ONCE_THE_MASKS_HAVE_MOVED = """
+import os, signal, sys
+from pathlib import Path
+from earvid.cli import main
+move = Path.rename
+def rename(self, target):
+    moved = move(self, target)
+    if self.parts[-3:] == ("state", "correction", "labels"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return moved
+Path.rename = rename
+main(sys.argv[1:])
+"""
+
+
+def test_killed_while_the_corrected_store_takes_its_place(store, here, capfd, ear_box):
+    whole = Path(shutil.copytree(store, "whole.earvid.zarr"))
+    fix = ["--frame", "9", "--box", ear_box, "--save-prompt", "fixed.json"]
+    code = KILLED_ONCE_THE_MASKS_HAVE_MOVED
+    typed = [sys.executable, "-c", code, "correct", store, *fix]
+    assert subprocess.run(typed, env=ONE_THREAD).returncode == -signal.SIGKILL
+    left = Path(shutil.copytree(store, "left.earvid.zarr"))
+    for verb in (["correct", store, *fix], ["track", "ear.mp4"]):  # looked at, and left alone
+        said = call(capfd, *verb, "--dry-run")
+        assert said.code == 1 and "'earvid correct' or 'earvid track' again" in said.err, said.err
+    again = call(capfd, "correct", store, *fix)
+    assert (again.code, again.err) == (0, "")
+    assert call(capfd, "correct", whole, *fix).code == 0
+    assert compare(store, whole) == []
+    assert np.flatnonzero(Store.open(store).status == 2).tolist() == [9]
+    # Without a prompt 'earvid track' brings it to its end likewise, and goes on with what is there.
+    said = call(capfd, "track", "ear.mp4", "--output", left)
+    assert said.code == 0 and "nothing to do" in said.out and "taking the prompt that" in said.err
+    assert compare(left, whole) == []
+
+
+def test_the_prompt_is_saved_once_the_store_is_corrected(store, here, capfd, ear_box, monkeypatch):
+    fix = ["correct", store, "--frame", 9, "--box", ear_box, "--save-prompt", "fixed.json"]
+    with monkeypatch.context() as patch:
+        stop = (_ for _ in ()).throw
+        patch.setattr(StoreCorrection, "commit", lambda _: stop(KeyboardInterrupt))
+        stopped = call(capfd, *fix)
+    assert stopped.code == 130 and "run the same command again to go on" in stopped.err
+    assert call(capfd, *fix, "--dry-run").code == 0
+    assert call(capfd, *fix, "--clip", "none.mp4").code == 1
+    assert not Path("fixed.json").exists()
+    Path("fixed.json").write_text("mine")
+    for refused in (call(capfd, *fix), call(capfd, *fix, "--dry-run")):
+        assert refused.code == 1 and "fixed.json is there already" in refused.err
+    assert Path("fixed.json").read_text() == "mine" and not (Store.open(store).status == 2).any()
+    for more in (["--overwrite"], []):  # what is there already is no reason to stop
+        assert call(capfd, *fix, *more).code == 0
+        assert list(Prompt.load("fixed.json").objects[0].frames) == [5, 9]
+
+
+def test_a_keyframe_keeps_what_is_not_said_anew(store, here, capfd, ear_box):
+    truth = (load_truth().landmarks[40 + 9] + 0.5) / 4 - 0.5
+    points = {str(name): point for name, point in enumerate(truth.tolist())}
+    Path("nine.json").write_text(json.dumps(points))
+    said = call(capfd, "correct", store, "--frame", 9, "--box", ear_box, "--point", "80,60")
+    assert said.code == 0
+    saved = ["--save-prompt", "p.json", "--overwrite"]
+    said = call(capfd, "correct", store, "--frame", 9, "--landmarks", "nine.json", *saved)
+    assert said.code == 0, said.err
+    frame = Prompt.load("p.json").objects[0].frames[9]
+    assert frame.box == tuple(float(value) for value in ear_box.split(","))
+    assert frame.points.tolist() == [[80, 60]] and len(frame.landmarks) == 55
+    assert call(capfd, "correct", store, "--frame", 9, "--point", "81,61", *saved).code == 0
+    after = Prompt.load("p.json").objects[0].frames[9]
+    assert (after.box, after.landmarks) == (frame.box, frame.landmarks)
+    assert after.points.tolist() == [[81, 61]]
 
 
 @pytest.mark.parametrize("more", [(), ("--dtype", "bfloat16"), ("--quantize", "int8")])
@@ -76,7 +153,18 @@ def test_a_store_prompted_with_masks_needs_the_prompt(here, capfd, ear_box):
     fix = ["correct", "ear.earvid.zarr", "--frame", 9, "--box", ear_box]
     said = call(capfd, *fix)
     assert said.code == 1 and "give the file of that prompt with --prompt" in said.err
-    assert call(capfd, *fix, "--prompt", "p.json").code == 0
+    said = call(capfd, *fix, "--prompt", "p.json")  # the corrected prompt would be nowhere
+    assert said.code == 2 and "--save-prompt" in said.err and len(said.lines) == 1
+    kept = ["--prompt", "p.json", "--save-prompt", "p.json", "--overwrite"]
+    assert call(capfd, *fix, *kept).code == 0
+    ear = Prompt.load("p.json").objects[0]
+    assert list(ear.frames) == [5, 9] and (ear.frames[5].mask == (mask > 0)).all()
+    # So it can be corrected again, and a box takes the place of a mask.
+    fix[3:] = [7, "--mask", "m.png"]
+    assert call(capfd, *fix, *kept).code == 0
+    assert call(capfd, *fix[:4], "--box", ear_box, *kept).code == 0
+    frames = Prompt.load("p.json").objects[0].frames
+    assert list(frames) == [5, 7, 9] and frames[7].mask is None and frames[7].box is not None
 
 
 @pytest.mark.parametrize(
@@ -90,6 +178,9 @@ def test_a_store_prompted_with_masks_needs_the_prompt(here, capfd, ear_box):
         ("ear.earvid.zarr --frame 9 --box 1,1,9,9 --box 1,1,9,9", 2, "is of one ear"),
         ("ear.earvid.zarr --frame 5 --box 10,10,50,50", 1, "keeps a keyframe of every ear"),
         ("ear.earvid.zarr --frame 9 --box 1,1,9,9 --clip none.mp4", 1, "none.mp4"),
+        ("ear.earvid.zarr --frame 9 --box 1,1,9,9 --landmarks none", 2, "--landmarks none does"),
+        ("ear.earvid.zarr --frame 9 --box 1,1,9,9 --overwrite", 2, "without --save-prompt"),
+        ("ear.earvid.zarr --frame 9 --box 1,1,9,9 --save-prompt no/p.json", 1, "does not exist"),
     ],
 )
 def test_one_sentence_and_the_store_as_it_was(store, tracked, here, capfd, typed, code, words):

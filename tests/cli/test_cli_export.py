@@ -65,7 +65,6 @@ def test_a_part_of_a_store(store, here, capfd):
         ("ear.earvid.zarr --to csv --ear middle", 2, "no ear 'middle'"),
         ("ear.earvid.zarr --to csv --min-score 2", 2, "--min-score"),
         ("ear.earvid.zarr --to csv --min-score 1", 2, "lower thresholds"),
-        ("ear.earvid.zarr --to sleap", 1, "has no landmarks"),
         ("ear.earvid.zarr --to csv --video crop", 2, "does nothing without --to mp4"),
         ("ear.earvid.zarr --to mp4 --clip none.mp4", 1, "none.mp4"),
     ],
@@ -75,6 +74,13 @@ def test_one_sentence_and_nothing_left_behind(store, here, capfd, typed, code, w
     said = call(capfd, "export", *typed.split())
     assert said.code == code and len(said.lines) == 1 and words in said.err, said.err
     assert set(here.rglob("*")) == before
+
+
+def test_a_store_without_landmarks(here, capfd, ear_box):
+    typed = ["track", "ear.mp4", "--box", ear_box, "--keyframe", 5, "--landmarks", "none"]
+    assert call(capfd, *typed).code == 0
+    said = call(capfd, "export", "ear.earvid.zarr", "--to", "sleap")
+    assert said.code == 1 and len(said.lines) == 1 and "has no landmarks" in said.err
 
 
 def test_a_video_without_its_clip(store, here, capfd):

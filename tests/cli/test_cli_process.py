@@ -42,6 +42,7 @@ def test_help_does_not_wait_for_pytorch():
 def test_results_and_remarks_go_their_own_ways(here, ear_box):
     (here / "bad.mp4").write_text("no clip")
     typed = ["track", "bad.mp4", "ear.mp4", "--box", ear_box, "--keyframe", "5"]
+    typed += ["--landmarks", "prompt"]
     out, err = (run := start(*typed, folder=here)).communicate(timeout=PATIENCE)
     assert run.returncode == 3
     assert re.fullmatch(r"earvid: bad\.mp4 is not a video[^\n]*\n", err)  # and no bar
@@ -52,7 +53,7 @@ def test_a_terminal_shows_a_bar(here, ear_box):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 90, 0, 0))
     typed = ["track", "ear.mp4", "--box", ear_box, "--keyframe", "5", "--json"]
-    run = start(*typed, folder=here, stderr=theirs)
+    run = start(*typed, "--landmarks", "prompt", folder=here, stderr=theirs)
     os.close(theirs)
     bars = read_to_end(ours).split("\r")
     os.close(ours)

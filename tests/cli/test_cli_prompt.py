@@ -34,6 +34,8 @@ def test_track_without_a_prompt_finds_tracks_and_remembers(here, capfd):
     kept = Prompt.load("kept.json")
     assert kept.to_json()["objects"] == store.provenance["prompt"]["objects"]
 
+    assert call(capfd, "track", "ear.mp4", "--save-prompt", "dry.json", "--dry-run").code == 0
+    assert not Path("dry.json").exists()
     again = call(capfd, "track", "ear.mp4", "--save-prompt", "kept.json")
     assert again.code == 0 and "nothing to do" in again.out
     by_hand = call(capfd, "track", "ear.mp4", "--prompt", "kept.json")

@@ -16,6 +16,7 @@ import pytest
 import zarr
 from command_line import call
 
+from earvid.prompt import Prompt
 from earvid.qc.origin import tracking_command
 from earvid.store import Store
 
@@ -130,6 +131,28 @@ def test_every_command_on_a_page_works(tracked, here, capfd, monkeypatch):
     assert call(capfd, "qc", folder / "ear.earvid.zarr").code == 0
     text = (folder / "ear.qc.html").read_text(encoding="utf-8")
     assert "correction 1" in text and f"ear on frame {corrected[0]}" in text
+
+
+def test_a_store_prompted_with_masks_is_corrected_again_and_again(here, capfd, ear_box):
+    mask = np.zeros((120, 160), np.uint8)
+    x0, y0, x1, y1 = (round(float(value)) for value in ear_box.split(","))
+    mask[y0:y1, x0:x1] = 255
+    cv2.imwrite("m.png", mask)
+    ears = [{"id": 1, "name": "ear", "frames": {"5": {"mask": "m.png"}}}]
+    Path("ear.prompt.json").write_text(json.dumps({"version": 1, "objects": ears}))
+    assert call(capfd, "track", "ear.mp4", "--landmarks", "none").code == 0
+    for frame in (9, 2):
+        root = zarr.open_group("ear.earvid.zarr", mode="r+", zarr_format=3, use_consolidated=False)
+        root["tracks/score"][:] = 0.9
+        root["tracks/score"][frame] = 0.1
+        assert call(capfd, "qc", "ear.earvid.zarr").code == 0
+        assert "prompted with masks" in Path("ear.qc.html").read_text(encoding="utf-8")
+        fixes = [words for words in commands(Path("ear.qc.html")) if words[1] == "correct"]
+        (fix,) = [words for words in fixes if words[words.index("--frame") + 1] == str(frame)]
+        said = call(capfd, *fix[1:])
+        assert (said.code, said.err) == (0, ""), said.err
+    assert list(Prompt.load("ear.prompt.json").objects[0].frames) == [2, 5, 9]
+    assert "nothing to do" in call(capfd, "track", "ear.mp4", "--landmarks", "none").out
 
 
 def test_the_clip_elsewhere_is_in_the_commands(tracked, here, capfd):

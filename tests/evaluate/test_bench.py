@@ -10,7 +10,7 @@ import pytest
 from torch import nn, ones
 
 from earvid.cli import main
-from earvid.errors import EarvidError, UsageError
+from earvid.errors import UsageError
 from earvid.evaluate.bench import BenchPlan, run_bench
 from earvid.evaluate.bench_clips import MaskTruth, clip_key, draw_clips, drawn_clip, limited
 from earvid.evaluate.bench_measures import Measures, Stopwatch
@@ -158,14 +158,21 @@ def test_a_stopwatch_leaves_out_pauses_and_the_first_frames():
 
 
 def test_small_runs_of_all_kinds(tmp_path):
-    """Stock and earvid with trained weights, and inference alone, on a clip of few lines."""
+    """Stock and earvid with trained weights, and inference alone; one that fails stops none."""
     rows = tuple(
         replace(row, lines=180, frames=LEAST_FRAMES)
         for row in choose_rows(["nano", "stock-nano", "nano-alone"])
     )
-    told = []
-    report = run_bench(BenchPlan(rows, threads=1), tmp_path, told.append)
-    assert told[0].startswith("drawing") and told[1:] == [f"{r.name}: 10 frames" for r in rows]
+    bad = replace(rows[0], name="bad", device="mps")
+    told, known = [], []
+    plan = BenchPlan((bad, *rows), threads=1)
+    report = run_bench(plan, tmp_path, told.append, lambda now: known.append(now.to_dict()))
+    why = report.failures["bad"]
+    assert why.startswith("This machine has no mps device") and "\n" not in why
+    assert told[0].startswith("drawing") and told[1:3] == ["bad: 10 frames", f"bad: {why}"]
+    assert told[3:] == [f"{r.name}: 10 frames" for r in rows]
+    assert [sum(len(row["runs"]) for row in one["rows"]) for one in known] == [0, 1, 2, 3]
+    assert [row["error"] for row in known[-1]["rows"]] == [why, None, None, None]
     nano, alone, stock = (report.runs[n][0] for n in ("nano", "nano-alone", "stock-nano"))
     assert nano.j_and_f > 0.85 and stock.j_and_f > 0.5 and alone.j_and_f is None
     assert nano.mask_bytes < nano.stored_bytes and stock.mask_bytes is None
@@ -179,10 +186,16 @@ def test_small_runs_of_all_kinds(tmp_path):
     assert not list(tmp_path.glob("*.zarr")) and not list(tmp_path.glob("tmp*"))
 
 
-def test_a_run_that_fails_is_one_sentence(tmp_path):
-    row = replace(choose_rows(["nano"])[0], lines=180, frames=LEAST_FRAMES, device="mps")
-    with pytest.raises(EarvidError, match=r"^nano: This machine has no mps device[^\n]*$"):
-        run_bench(BenchPlan((row,), threads=1), tmp_path)
+def test_rows_that_failed_are_compared_as_far_as_they_came(report, tmp_path):
+    runs = {**report.runs, "nano": report.runs["nano"][:1], "nano-int8": []}
+    left = replace(report, runs=runs, failures={"nano": "Too bad.", "nano-int8": "Worse."})
+    found = left.comparisons()
+    assert found["nano, faster than stock tiny at 1024 px"] == pytest.approx(100)
+    assert "int8, faster" not in found
+    assert left.to_text().endswith("nano failed: Too bad.\nnano-int8 failed: Worse.")
+    json.dumps(left.to_dict(), allow_nan=False)
+    pytest.importorskip("matplotlib")
+    plot_bench(left, tmp_path / "bench.png")
 
 
 def called(capsys, *arguments):
@@ -205,6 +218,36 @@ def test_the_verb_on_a_clip_of_ones_own(tmp_path, capsys):
     assert document["machine"]["clip"] == clip.name and document["rows"][0]["frames"] == 10
     assert json.loads((tmp_path / "o" / "bench.json").read_text()) == document
     assert (tmp_path / "o" / "bench.txt").read_text().count("nano-alone") == 2
+    code, out, err = called(capsys, *arguments, "--prompt", prompt, "--output", tmp_path / "o")
+    assert code == 2 and not out and "bench.json is there already" in err
+    assert json.loads((tmp_path / "o" / "bench.json").read_text()) == document
+
+
+def test_a_place_for_results_is_looked_at_before_anything_runs(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    code, out, err = called(capsys, "--rows", "nano", "--output", tmp_path / "file" / "o")
+    assert code == 1 and not out and len(err.splitlines()) == 1 and "cannot be used" in err
+
+
+def test_the_verb_tells_what_failed(tmp_path, capsys, monkeypatch):
+    """Once, however often it was to run, and with an exit code of its own."""
+    draw_clips(tmp_path, 120, 1, (12,))
+    clip, prompt = tmp_path / "120p-1-12.mp4", tmp_path / "120p-1-12.json"
+    bad = Row("bad", "alone", frames=10, device="mps")
+    monkeypatch.setattr("earvid.evaluate.bench_rows.choose_rows", lambda *_, **__: (bad,))
+    arguments = ["--clip", clip, "--prompt", prompt, "--repeat", 3, "--output", tmp_path / "o"]
+    code, out, err = called(capsys, *arguments)
+    assert code == 3 and "bad failed: This machine has no mps device" in out
+    assert [line.split(": ")[1] for line in err.splitlines()] == ["bad", "bad"]
+    (row,) = json.loads((tmp_path / "o" / "bench.json").read_text())["rows"]
+    assert "no mps device" in row["error"] and not row["runs"]
+
+
+def test_a_clip_that_is_too_short(tmp_path, capsys):
+    draw_clips(tmp_path, 120, 1, (9,))
+    clip, prompt = tmp_path / "120p-1-9.mp4", tmp_path / "120p-1-9.json"
+    code, _, err = called(capsys, "--clip", clip, "--prompt", prompt, "--rows", "nano-alone")
+    assert code == 2 and "has 9 frames from the first keyframe" in err and "needs 10" in err
 
 
 def test_options_that_make_no_sense_are_told(capsys):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import shutil
 import subprocess
+from html import unescape
 
 import cv2
 import numpy as np
@@ -62,6 +65,25 @@ def test_the_page_fits_windows_of_any_width(page, tmp_path, width, height):
     assert image.shape[1] >= min(width, 390) and image.std() > 10
     right = image[:, -4:]  # nothing reaches over the margin on the right
     assert np.ptp(right.reshape(-1, 3), axis=0).max() < 12
+
+
+def test_a_command_is_copied_as_it_is(make_store, tmp_path):
+    store = make_store(doubtful(), ids=(1, 2), names=("one  ear", "the  other"))
+    (page,) = write_pages(plan_pages([store.path])).pages
+    probe = page.with_name("probe.html")
+    ask = """<script>
+    const range = document.createRange();
+    range.selectNodeContents(document.querySelector(".command code"));
+    getSelection().addRange(range);
+    document.title = JSON.stringify(getSelection().toString());
+    </script>"""
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text("utf-8"))
+    probe.write_text(text.replace("</body>", f"{ask}</body>"), encoding="utf-8")
+    dom, _ = browse(probe, tmp_path, "--dump-dom")
+    found = re.search(r"<title>(.*?)</title>", dom, re.DOTALL)
+    assert found is not None
+    words = shlex.split(json.loads(unescape(found[1])))
+    assert words[words.index("--ear") + 1] in store.object_names
 
 
 def test_a_drawn_box_is_in_the_command(page, tmp_path):

@@ -79,3 +79,57 @@ def test_of_two_summaries_the_later_counts(tmp_path):
     (found,) = outcomes_in(tmp_path)
     assert found.error == "Another sentence."
     assert json.loads((tmp_path / "b.json").read_text())[0]["error"] != found.error
+
+
+FAILED = "The clip is no video."
+
+
+def failed_in(folder: Path, **paths: str) -> Path:
+    """The summary of a batch over one clip, which is there and failed."""
+    folder.mkdir(exist_ok=True)
+    (folder / "clip.mp4").write_bytes(b"none")
+    names = {"clip": "clip.mp4", "store": "clip.earvid.zarr", **paths}
+    write_summary(folder / "run.csv", [ClipResult(**names, state="failed", error=FAILED)])
+    return folder / "run.csv"
+
+
+def failures(sources: list[Path]) -> int:
+    """How often the page of all clips shows the sentence."""
+    made = write_pages(plan_pages(sources)).pages
+    return Page(made[-1]).text.count(FAILED)
+
+
+def test_clips_of_two_folders_may_share_a_name(make_store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one, other = (failed_in(tmp_path / name) for name in ("day1", "day2"))
+    assert failures([one, other]) == 2
+    make_store([ellipse(60, 60)] * 4, "day2/clip.earvid.zarr")  # this one has been tracked since
+    assert failures([one, other]) == 1 and failures([tmp_path / "day2"]) == 0
+    monkeypatch.chdir(tmp_path / "day2")
+    assert failures([Path("../day1/run.csv"), Path("../day2")]) == 1
+    rows = [ClipResult(f"day{n}/clip.mp4", f"day{n}/clip.earvid.zarr", "failed", error=FAILED)
+            for n in (1, 2)]  # fmt: skip
+    write_summary(tmp_path / "run.json", rows)
+    assert failures([tmp_path / "run.json"]) == 1
+
+
+@pytest.mark.parametrize("here", [".", "day1", "day2"])
+def test_a_batch_may_have_run_above_its_summary(make_store, tmp_path, monkeypatch, here):
+    paths = {"clip": "day1/clip.mp4", "store": "day1/clip.earvid.zarr"}
+    one, other = failed_in(tmp_path / "day1", **paths), failed_in(tmp_path / "day2")
+    make_store([ellipse(60, 60)] * 4, "day1/clip.earvid.zarr")
+    monkeypatch.chdir(tmp_path / here)
+    assert failures([one]) == 0 and failures([other]) == 1
+
+
+def test_a_page_that_cannot_be_written_does_not_stop_the_others(make_store, tmp_path):
+    for name in ("a", "b"):
+        make_store([ellipse(60, 60)] * 4, f"{name}.earvid.zarr", clip_name=f"{name}.mp4")
+    (tmp_path / f".a.qc.html.{os.getpid()}").mkdir()  # in the way of the page
+    made = write_pages(plan_pages([tmp_path]))
+    assert [page.name for page in made.pages] == ["b.qc.html", "qc.html"]
+    (failure,) = made.failures
+    assert failure.state == "no page" and "a.qc.html cannot be written" in failure.sentence
+    assert failure.sentence in Page(made.pages[-1]).text
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_pages(plan_pages([tmp_path / "a.earvid.zarr"]))

@@ -22,6 +22,6 @@ def bucket(
     """URL of a place in a bucket, whose server and keys the environment names."""
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": s3_endpoint}.items():
         monkeypatch.setenv(name, value)
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ALLOW_HTTP", "AWS_PROFILE"):
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_ALLOW_HTTP", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     return f"s3://{BUCKET}/{abs(hash(request.node.nodeid))}"

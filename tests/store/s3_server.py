@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,3 +54,24 @@ def call(method: str, url: str, data: bytes | None = None) -> bytes:
 def environment(url: str) -> dict[str, str]:
     """Variables of a process that uses the server."""
     return {**os.environ, **KEYS, "AWS_ENDPOINT_URL": url}
+
+
+def names(bucket: str) -> list[str]:
+    """All that lies below a place, by the server's own word."""
+    prefix = bucket.removeprefix(f"s3://{BUCKET}/")
+    text = call("GET", f"{os.environ['AWS_ENDPOINT_URL']}/{BUCKET}?list-type=2&prefix={prefix}/")
+    return [part.split("</Key>")[0] for part in text.decode().split("<Key>")[1:]]
+
+
+def lease(bucket: str, endpoint: str) -> str:
+    """URL of the lease of the store ``a.zarr`` in a place."""
+    prefix = bucket.removeprefix(f"s3://{BUCKET}/")
+    return f"{endpoint}/{BUCKET}/{prefix}/a.zarr/state/lock"
+
+
+def lose(key: str) -> None:
+    """Have another take a lease over, and wait until its owner has noticed."""
+    call("PUT", key, b'{"holder": "another"}')
+    for thread in threading.enumerate():
+        if thread.name == "earvid-lease":
+            thread.join(100)

@@ -1,11 +1,9 @@
 """Stores in a bucket: the same arrays, the same resuming, one writer, a sentence when it fails."""
 
-import json
 import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -13,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pytest
 import store_producer
-from s3_server import BUCKET, call, environment
+from s3_server import call, environment, lease, lose, names
 from store_producer import make_record, make_spec, produce
 
 from earvid.errors import StoreError
@@ -21,7 +19,6 @@ from earvid.store import (
     Decision,
     RemotePath,
     Store,
-    StoreBusyError,
     StoreCorrection,
     StoreWriter,
     compare,
@@ -30,6 +27,7 @@ from earvid.store import (
     settle,
     store_path,
 )
+from earvid.store.place import place_of
 from earvid.store.swap import is_mixed
 
 SPEC = make_spec()
@@ -76,15 +74,6 @@ def test_a_store_is_the_same_as_on_a_disk(bucket: str, undisturbed: Path) -> Non
     assert not [name for name in names(bucket) if "state/" in name]
 
 
-def names(bucket: str) -> list[str]:
-    """All that lies below a place, by the server's own word."""
-    import os
-
-    prefix = bucket.removeprefix(f"s3://{BUCKET}/")
-    text = call("GET", f"{os.environ['AWS_ENDPOINT_URL']}/{BUCKET}?list-type=2&prefix={prefix}/")
-    return [part.split("</Key>")[0] for part in text.decode().split("<Key>")[1:]]
-
-
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_and_resumed_it_is_as_if_nothing_had_happened(
     bucket: str, undisturbed: Path, s3_endpoint: str, seed: int
@@ -126,92 +115,6 @@ def assert_done_frames_are_right(url: str, undisturbed: Path) -> None:
         np.testing.assert_array_equal(store.tracks.position[index], whole.tracks.position[index])
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leases that last moments."""
-    from earvid.store import _lease
-
-    for name, seconds in (("RENEW", 0.1), ("HOLDS", 0.4), ("EXPIRES", 1.0), ("LOOK", 0.05)):
-        monkeypatch.setattr(_lease, name, seconds)
-
-
-@pytest.mark.usefixtures("hasty")
-def test_one_writer_at_a_time(bucket: str) -> None:
-    url = f"{bucket}/a.zarr"
-    with (
-        StoreWriter.create(url, SPEC) as writer,
-        pytest.raises(StoreBusyError, match=r"Process \d+ on .* is writing s3://"),
-    ):
-        StoreWriter.resume(url, SPEC)
-    writer.close()
-    with StoreWriter.resume(url, SPEC):
-        pass
-
-
-def test_of_many_that_begin_at_once_one_writes(
-    bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each finds no store; the lease decides, and the others see what was made meanwhile."""
-    url, got, barrier = f"{bucket}/a.zarr", [], threading.Barrier(4)
-    seen = read_header(url)
-
-    def begin() -> None:
-        barrier.wait()
-        try:
-            writer = StoreWriter.create(url, SPEC, seen=seen)
-        except StoreError as error:
-            got.append(str(error))
-        else:
-            got.append("writes")
-            done.wait()
-            writer.close()
-
-    from earvid.store import _lease
-
-    monkeypatch.setattr(_lease, "RENEW", 0.1)
-    done, threads = threading.Event(), [threading.Thread(target=begin) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    while len(got) < 4:
-        time.sleep(0.02)
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert got.count("writes") == 1
-    assert all("is writing" in one for one in got if one != "writes")
-
-
-def lease(bucket: str, endpoint: str) -> str:
-    prefix = bucket.removeprefix(f"s3://{BUCKET}/")
-    return f"{endpoint}/{BUCKET}/{prefix}/a.zarr/state/lock"
-
-
-@pytest.mark.usefixtures("hasty")
-def test_the_lease_of_another_machine_expires(bucket: str, s3_endpoint: str) -> None:
-    url, key = f"{bucket}/a.zarr", lease(bucket, s3_endpoint)
-    with StoreWriter.create(url, SPEC):
-        held = json.loads(call("GET", key))
-    call("PUT", key, json.dumps({**held, "machine": "another", "beat": 1}).encode())
-    began = time.monotonic()
-    with StoreWriter.resume(url, SPEC):
-        assert time.monotonic() - began >= 1.0
-        assert json.loads(call("GET", key))["holder"] != held["holder"]
-
-
-@pytest.mark.usefixtures("hasty")
-def test_a_writer_that_lost_its_lease_writes_nothing(bucket: str, s3_endpoint: str) -> None:
-    url, key = f"{bucket}/a.zarr", lease(bucket, s3_endpoint)
-    with StoreWriter.create(url, SPEC) as writer:
-        for index in range(8, 15):
-            writer.add(make_record(SPEC, index))
-        call("PUT", key, b'{"holder": "another"}')
-        time.sleep(0.5)
-        with pytest.raises(StoreError, match="another process may be writing it"):
-            writer.add(make_record(SPEC, 15))
-    assert not Store.open(url).status.any()
-    assert call("GET", key) == b'{"holder": "another"}'  # it is not ours to remove
-
-
 def test_a_server_that_is_gone(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from earvid.store import _bucket
 
@@ -225,25 +128,6 @@ def test_a_server_that_is_gone(bucket: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_bucket_that_is_not_there(bucket: str) -> None:
     with pytest.raises(StoreError, match=r"no bucket for s3://none/a\.zarr"):
         StoreWriter.create("s3://none/a.zarr", SPEC)
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "allowed"),
-    [("http://10.0.0.1:9000", False), ("HTTP://s3.example.org", False), ("http://[::1]:9", True)],
-)
-def test_only_this_machine_is_spoken_to_in_the_clear(
-    bucket: str, monkeypatch: pytest.MonkeyPatch, endpoint: str, allowed: bool
-) -> None:
-    from earvid.store.place import place_of
-
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    if allowed:
-        place_of(f"{bucket}/a.zarr")
-        return
-    with pytest.raises(StoreError, match="is not encrypted: use https"):
-        place_of(f"{bucket}/a.zarr")
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    place_of(f"{bucket}/a.zarr")
 
 
 def test_what_is_no_store_is_left_alone(bucket: str, s3_endpoint: str) -> None:
@@ -277,8 +161,6 @@ def test_a_corrected_store_takes_the_place_of_the_old_one(
     """Stopped at any copy, or not at all."""
     import obstore
 
-    from earvid.store.place import place_of
-
     url, new = old_and_new
     real, left = obstore.copy, [copies]
 
@@ -306,3 +188,28 @@ def test_a_corrected_store_takes_the_place_of_the_old_one(
         settle(url)
     assert compare(url, new) == []
     assert not [name for name in names(url.removesuffix("/a.zarr")) if "state/" in name]
+
+
+def test_a_lease_is_lost_while_a_corrected_store_takes_its_place(
+    old_and_new: tuple[str, Path], s3_endpoint: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import obstore
+
+    from earvid.store import _lease
+
+    monkeypatch.setattr(_lease, "RENEW", 0.1)
+    (url, _), copied, real = old_and_new, [], obstore.copy
+
+    def copy(*arguments: object) -> None:
+        real(*arguments)  # type: ignore[arg-type]
+        copied.append(arguments)
+        if len(copied) == 2:
+            lose(lease(bucket, s3_endpoint))
+
+    with StoreCorrection(url, NEW, read_header(url) or {}) as correction:
+        assert correction.writer is not None
+        fill(correction.writer)
+        monkeypatch.setattr(obstore, "copy", copy)
+        with pytest.raises(StoreError, match="another process may be writing it"):
+            correction.commit()
+    assert len(copied) == 2 and is_mixed(place_of(url))

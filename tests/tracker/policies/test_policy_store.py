@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from earvid.cli.tracking import POLICIES as CLI_POLICIES
 from earvid.cli.track import command
+from earvid.cli.tracking import POLICIES as CLI_POLICIES
 from earvid.errors import StoreError, UsageError
 from earvid.models import load_model, read_weights, save_weights
 from earvid.pipeline import TrackSettings, check, track
