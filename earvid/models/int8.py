@@ -126,7 +126,9 @@ def check_int8() -> None:
     Raises:
         ModelError: it does not.
     """
-    if not hasattr(torch.ops.onednn, "qconv2d_pointwise"):
+    known = hasattr(torch.ops.onednn, "qconv2d_pointwise")
+    built = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not (known and built):
         raise ModelError("This PyTorch cannot compute in int8 (it lacks oneDNN); leave it out.")
 
 

@@ -13,6 +13,7 @@ from earvid.pipeline.settings import TrackSettings
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.prompt._json_in import objects_from_document
 from earvid.store import Store
+from earvid.video import ReaderName
 
 
 def prompt_of(store: Store) -> Prompt:
@@ -67,6 +68,7 @@ def settings_of(
             policy=policy.pop("name"),
             policy_parameters=policy,
             landmarks=_name(lineage["landmarks"]),
+            reader=_reader(store),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _untold(store) from error
@@ -120,6 +122,12 @@ def _has_masks(document: Any) -> bool:
         return any("mask" in f for ear in document["objects"] for f in ear["frames"].values())
     except (KeyError, TypeError, AttributeError):
         return False
+
+
+def _reader(store: Store) -> ReaderName:
+    """The reader of the video; a folder of images has none to choose."""
+    name = (store.provenance.get("clip") or {}).get("reader")
+    return name if name in ("decord", "pyav") else "auto"
 
 
 def _name(value: Any) -> str:
