@@ -160,7 +160,7 @@ def test_killed_at_random_and_run_again(tmp_path, small_clip):
     rng = random.Random(4)
     for trial in range(2):
         store = tmp_path / f"killed-{trial}.zarr"
-        for _ in range(3):
+        for _ in range(2):
             if run(store, rng.uniform(0, 0.5)):
                 break
         assert run(store, None)
