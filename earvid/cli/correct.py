@@ -9,7 +9,7 @@ import click
 
 from earvid.cli.found import check_keep, keep
 from earvid.cli.messages import hush_opencv
-from earvid.cli.options import FILE, as_path, refuse_given
+from earvid.cli.options import DEVICE, FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
 from earvid.cli.prompts import ITEMS, MODES, PromptCommand, box, point
 from earvid.cli.tracking import as_store
@@ -78,13 +78,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Weights that the store was made with, unless they are the model's own.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute; auto takes CUDA if there is one, else the CPU.",
-)
+@DEVICE
 @click.option("--overwrite", is_flag=True, help="Replace the file of --save-prompt if it exists.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")

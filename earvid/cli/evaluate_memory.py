@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from earvid.cli.messages import hush_opencv, say
-from earvid.cli.options import FILE, as_path, refuse_given
+from earvid.cli.options import DEVICE, FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
 from earvid.cli.tracking import POLICIES
 from earvid.cli.words import to_json
@@ -83,13 +83,7 @@ KINDS = ("clean", "occlusion", "reentry", "distractor", "crossing", "long")
 @click.option(
     "--checkpoint", type=FILE, callback=as_path, metavar="FILE", help="Weights to use instead."
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute; auto takes CUDA if there is one, else the CPU.",
-)
+@DEVICE
 @click.option(
     "--output",
     type=FILE,

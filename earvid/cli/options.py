@@ -128,5 +128,12 @@ def count(name: str, default: int | None, text: str, *, least: int = 1) -> Calla
     )
 
 
+DEVICE = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto takes CUDA if there is one, else the CPU.",
+)
 THREADS = count("--threads", 0, "CPU threads; 0 leaves them as they are.", least=0)
 """How many cores a run takes."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from earvid.cli.options import FILE, as_path, refuse_given
+from earvid.cli.options import DEVICE, FILE, as_path, refuse_given
 from earvid.errors import EarvidError
 
 if TYPE_CHECKING:
@@ -32,13 +32,7 @@ _OPTIONS = (
         metavar="FILE",
         help="Weights to use instead of the model's own.",
     ),
-    click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-        default="auto",
-        show_default=True,
-        help="Where to compute; auto takes CUDA if there is one, else the CPU.",
-    ),
+    DEVICE,
     click.option(
         "--dtype",
         type=click.Choice(["float32", "bfloat16"]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from earvid.errors import EarvidError
 from earvid.evaluate.memory_figures import Figure, Image, blob, covered, mirrored
 from earvid.sample.hand import draw_hand
-from earvid.sample.params import EarParams, random_ear
+from earvid.sample.params import COLORING, LIGHT, EarParams, random_ear
 from earvid.sample.render import render_ear
 from earvid.sample.texture import cloud, encoded, room
 from earvid.train.geometry import ear_box
@@ -24,8 +24,6 @@ MIN_EAR = 60  # pixels of a photo's ear; smaller ones would be enlarged to a blu
 _HAND = 1.3  # hand units per ear: the palm hides the whole ear
 _TORSO = 4.0  # ear sizes by which a drawn body goes on below its picture
 _AROUND = 0.9  # ear sizes of a photo that are cut out around its ear
-_LIGHT = ("light_angle", "light_height", "light_warmth", "light_softness")
-_COLORING = ("skin", "flush", "hair", "long_hair")
 _SOFT = 0.07  # ear sizes over which a cutout fades
 
 
@@ -51,7 +49,7 @@ class DrawnMaterial:
     def people(self, rng: np.random.Generator, count: int) -> list[Figure]:
         """Draw people of different shape in one light; half of the groups are of one coloring."""
         drawn = [random_ear(int(rng.integers(2**31))) for _ in range(count)]
-        shared = _LIGHT + (_COLORING if rng.random() < 0.5 else ())
+        shared = LIGHT + (COLORING if rng.random() < 0.5 else ())
         same = {name: getattr(drawn[0], name) for name in shared}
         return [_person(replace(params, **same)) for params in drawn]
 

@@ -66,6 +66,11 @@ class EarParams:
     mirrored: bool = False
 
 
+# What the ears of one clip, or of people who look alike, have in common.
+LIGHT = ("light_angle", "light_height", "light_warmth", "light_softness")
+COLORING = ("skin", "flush", "hair", "long_hair")
+
+
 def random_ear(seed: int) -> EarParams:
     """Draw an ear at random; the same seed gives the same ear."""
     rng = np.random.default_rng(seed)

@@ -8,14 +8,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from earvid.sample.params import EarParams, random_ear
+from earvid.sample.params import COLORING, LIGHT, EarParams, random_ear
 from earvid.sample.render import render_ear
 from earvid.train.recognizer_views import KEPT, ZOOM, KeptEar, keep_ears
 from earvid.train.stills import Still
 
 FAMILY = 4  # ears that share what is no shape
-_SHARED = ("light_angle", "light_height", "light_warmth", "light_softness")
-_COLORING = ("skin", "flush", "hair", "long_hair")
 
 
 def drawn_ears(count: int, seed: int) -> Iterator[KeptEar]:
@@ -28,7 +26,7 @@ def drawn_ears(count: int, seed: int) -> Iterator[KeptEar]:
     rng = np.random.default_rng((seed, 7))
     for family in range(-(-count // FAMILY)):
         drawn = [random_ear(int(rng.integers(2**31))) for _ in range(FAMILY)]
-        shared = _SHARED + (_COLORING if rng.random() < 0.7 else ())
+        shared = LIGHT + (COLORING if rng.random() < 0.7 else ())
         same = {name: getattr(drawn[0], name) for name in shared}
         for number in range(min(FAMILY, count - FAMILY * family)):
             params = replace(drawn[number], **same)
