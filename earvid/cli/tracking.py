@@ -38,7 +38,7 @@ _OPTIONS = (
         type=click.Choice(["float32", "bfloat16"]),
         default="float32",
         show_default=True,
-        help="Numbers to compute in; bfloat16 is faster on some GPUs and CPUs, and less exact.",
+        help="Numbers to compute in; bfloat16 is faster on GPUs and newer CPUs, and less exact.",
     ),
     click.option(
         "--quantize",

@@ -55,6 +55,7 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison("the same, all time counted", "stock-tiny", "nano", _overall),
     Comparison("nano, less memory than stock tiny", "stock-tiny", "nano", _peak),
     Comparison("tiny with crop, faster than stock tiny", "stock-tiny", "tiny-roi", _pace),
+    Comparison("the same in bfloat16", "stock-tiny", "tiny-roi-bfloat16", _pace),
     Comparison("tiny without crop, faster than stock tiny", "stock-tiny", "tiny-whole", _pace),
     Comparison("nano with crop, faster than stock nano", "stock-nano", "nano", _pace),
     Comparison("nano with crop, J&F above stock nano", "nano", "stock-nano", _masks, "loss"),
@@ -66,6 +67,8 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison("bfloat16, J&F lost", "nano", "nano-bfloat16", _masks, "loss"),
     Comparison("int8, faster", "nano", "nano-int8", _pace),
     Comparison("int8, J&F lost", "nano", "nano-int8", _masks, "loss"),
+    Comparison("int8 and bfloat16, faster", "nano", "nano-int8-bfloat16", _pace),
+    Comparison("int8 and bfloat16, J&F lost", "nano", "nano-int8-bfloat16", _masks, "loss"),
     Comparison("tiny with crop, bfloat16, faster", "tiny-roi", "tiny-roi-bfloat16", _pace),
     Comparison("tiny with crop, int8, faster", "tiny-roi", "tiny-roi-int8", _pace),
 )

@@ -16,6 +16,7 @@ from earvid.pipeline.sessions import Sessions
 from earvid.prompt import Prompt
 from earvid.stages import Stages
 from earvid.store.ngff import LABEL
+from earvid.threads import sharing
 from earvid.video import Clip, Frame
 
 HELD_BYTES = 96 * 2**20  # of frames that are in memory at a time
@@ -70,8 +71,13 @@ def run_alone(
         watch: started; the time that decoding takes is taken out again.
     """
     stages = Stages(watch.clock)
-    with Clip.open(video) as clip, stages.watching(model_parts(loaded.model)):
-        session = Sessions(loaded, clip, settings_of(row)).prepared(prompt)
+    with (
+        Clip.open(video) as clip,
+        stages.watching(model_parts(loaded.model)),
+        sharing(small=loaded.small) as share,
+    ):
+        sessions = Sessions(loaded, clip, settings_of(row), beside=share.beside)
+        session = sessions.prepared(prompt)
         marks = MarkTracks(clip, Marking(prompt))
         for frames in _in_memory(clip, watch):
             for frame in frames:

@@ -9,12 +9,11 @@ oneDNN, which is in every PyTorch for x86, and pays on processors with VNNI inst
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from earvid.errors import ModelError
+from earvid.models.clipping import geometry
 
 MOST = 127  # of a rounded number, either way
 ZERO = 128  # the byte that stands for zero, where activations have both signs
@@ -34,28 +33,38 @@ class Int8Conv(nn.Module):
         super().__init__()
         rounded, scale = _rounded(conv.weight.detach())
         self._bias = None if conv.bias is None else conv.bias.detach().float().clone()
-        self._how = _geometry(conv)
+        self._how = geometry(conv)
         self._scale, self._zeros = scale, torch.zeros(len(scale), dtype=torch.int32)
         self._clipped = clipped
-        # A layer is laid out for one kind and size of input; which, shows when it is first used.
+        # A layer is laid out for one kind of input, and for a number of threads: with another one
+        # oneDNN would fall back to code that is many times slower.
         self._rounded: Tensor = rounded
-        self._packed: dict[int, Tensor] = {}
+        self._packed: dict[tuple[int, int], Tensor] = {}
 
     def forward(self, image: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` numbers, or bytes that a ReLU6 gave, likewise."""
         values, scale, zero = (
             (image, RELU6, 0) if image.dtype == torch.uint8 else round_activations(image)
         )
-        if zero not in self._packed:
-            self._packed[zero] = torch.ops.onednn.qconv_prepack(
-                self._rounded, self._scale, scale, zero, *self._how, list(values.shape)
+        padding, stride, dilation, groups = self._how
+        kind = (zero, torch.get_num_threads())
+        if kind not in self._packed:
+            self._packed[kind] = torch.ops.onednn.qconv_prepack(
+                self._rounded,
+                self._scale,
+                scale,
+                zero,
+                stride,
+                padding,
+                dilation,
+                groups,
+                list(values.shape),
             )
-        stride, padding, dilation, groups = self._how
         out: Tensor = torch.ops.onednn.qconv2d_pointwise(
             values.contiguous(memory_format=torch.channels_last),
             scale,
             zero,
-            self._packed[zero],
+            self._packed[kind],
             self._scale,
             self._zeros,
             self._bias,
@@ -85,16 +94,20 @@ class Int8Linear(nn.Module):
         rounded, scale = _rounded(linear.weight.detach())
         self._bias = None if linear.bias is None else linear.bias.detach().float().clone()
         self._scale, self._zeros = scale, torch.zeros(len(scale), dtype=torch.int32)
-        self._packed: Tensor = torch.ops.onednn.qlinear_prepack(rounded, None)
+        self._rounded: Tensor = rounded
+        self._packed: dict[int, Tensor] = {}  # by threads, as above
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map ``(..., C)`` likewise."""
         values, scale, zero = round_activations(tokens)
+        threads = torch.get_num_threads()
+        if threads not in self._packed:
+            self._packed[threads] = torch.ops.onednn.qlinear_prepack(self._rounded, None)
         out: Tensor = torch.ops.onednn.qlinear_pointwise(
             values.contiguous(),
             scale,
             zero,
-            self._packed,
+            self._packed[threads],
             self._scale,
             self._zeros,
             self._bias,
@@ -138,8 +151,3 @@ def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
     scale = flat.abs().amax(1).clamp(min=_TINY) / MOST
     rounded = (flat / scale[:, None]).round().to(torch.int8)
     return rounded.reshape(weight.shape), scale
-
-
-def _geometry(conv: nn.Conv2d) -> tuple[list[int], list[int], list[int], int]:
-    padding: Any = conv.padding
-    return list(conv.stride), list(padding), list(conv.dilation), conv.groups

@@ -43,6 +43,11 @@ class LoadedModel:
     quantize: str = "none"
     tuned: bool = True
 
+    @property
+    def small(self) -> bool:
+        """Whether it has a few million weights, unlike Meta's models."""
+        return find_spec(self.name).config is None
+
 
 def load_model(
     name: str = DEFAULT_MODEL,
@@ -72,7 +77,7 @@ def load_model(
     spec = find_spec(name)
     check_dtype(dtype)
     chosen = pick_device(device)
-    check_quantize(quantize, dtype, chosen)
+    check_quantize(quantize, chosen)
     path = weights_file(name, checkpoint)
     digest = file_sha256(path)
     if checkpoint is None and spec.sha256 not in (None, digest):
@@ -86,7 +91,7 @@ def load_model(
     else:
         model = build_sam21(spec.config, spec.image_size, model_class)
     load_into(model, weights, str(path))
-    model = tune(model, dtype, quantize) if tuned else model
+    model = tune(model, dtype, quantize, chosen) if tuned else model
     return LoadedModel(model.to(chosen), name, path, digest, chosen, dtype, quantize, tuned)
 
 
@@ -121,13 +126,13 @@ def random_model(
         raise ModelError(f"{name} ships with its weights; load it instead.")
     check_dtype(dtype)
     chosen = pick_device(device)
-    check_quantize(quantize, dtype, chosen)
+    check_quantize(quantize, chosen)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = build_sam21(spec.config, image_size or spec.image_size, model_class)
     with torch.no_grad():
         model.sam_mask_decoder.pred_obj_score_head.layers[-1].bias += 10.0
-    model = tune(model, dtype, quantize) if tuned else model
+    model = tune(model, dtype, quantize, chosen) if tuned else model
     digest = f"random, {model.image_size} pixels"
     return LoadedModel(
         model.to(chosen), name, Path("random"), digest, chosen, dtype, quantize, tuned

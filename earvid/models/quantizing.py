@@ -11,6 +11,7 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 from earvid.errors import ModelError
+from earvid.models.clipping import put
 from earvid.models.int8 import Int8Conv, Int8Linear, check_int8
 from earvid.models.nano import TimmTrunk
 
@@ -19,13 +20,12 @@ _ALIKE = 0.9  # cosine of features, below which a trunk is not made for eight bi
 _LEAST = 2**15  # weights of a linear map that is worth it
 
 
-def check_quantize(quantize: str, dtype: str, device: str) -> None:
+def check_quantize(quantize: str, device: str) -> None:
     """See that a model can be quantized.
 
     Args:
         quantize: ``none`` or ``int8``.
-        dtype: what else it computes in.
-        device: and where.
+        device: where it computes.
 
     Raises:
         ModelError: it cannot.
@@ -36,8 +36,6 @@ def check_quantize(quantize: str, dtype: str, device: str) -> None:
         return
     if device != "cpu":
         raise ModelError(f"int8 is for CPUs; on {device} use --dtype bfloat16 instead.")
-    if dtype != "float32":
-        raise ModelError(f"int8 and {dtype} exclude each other; choose one of them.")
     check_int8()
 
 
@@ -97,14 +95,9 @@ def _clipped(network: nn.Module, example: Tensor) -> dict[str, str]:
 def _replace_convolutions(network: nn.Module, clipped: Mapping[str, str]) -> None:
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.Conv2d):
-            _put(network, name, Int8Conv(module, clipped=name in clipped))
+            put(network, name, Int8Conv(module, clipped=name in clipped))
     for name in clipped.values():  # rounding to bytes clips
-        _put(network, name, nn.Identity())
-
-
-def _put(network: nn.Module, name: str, module: nn.Module) -> None:
-    parent, _, last = name.rpartition(".")
-    setattr(network.get_submodule(parent), last, module)
+        put(network, name, nn.Identity())
 
 
 def _replace_linears(network: nn.Module) -> None:

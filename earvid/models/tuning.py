@@ -5,20 +5,23 @@ from __future__ import annotations
 import torch
 from sam2.modeling.sam2_base import SAM2Base
 
+from earvid.models.attention import join_attention
 from earvid.models.folding import fold_norms
 from earvid.models.nano import TimmTrunk, normalize
+from earvid.models.packing import can_pack, pack
 from earvid.models.precision import to_bfloat16
 from earvid.models.quantizing import to_int8
 from earvid.models.trimming import fix_positions, join_projections
 
 
-def tune(model: SAM2Base, dtype: str, quantize: str) -> SAM2Base:
+def tune(model: SAM2Base, dtype: str, quantize: str, device: str = "cpu") -> SAM2Base:
     """Rearrange a model that has its weights, in place.
 
     Args:
         model: in evaluation mode, on the CPU, in float32.
         dtype: in which it shall compute.
         quantize: ``none`` or ``int8``.
+        device: where.
     """
     trunk = model.image_encoder.trunk
     noise = torch.Generator().manual_seed(0)
@@ -28,8 +31,13 @@ def tune(model: SAM2Base, dtype: str, quantize: str) -> SAM2Base:
         fold_norms(trunk, example)
     fix_positions(model)
     join_projections(model)
+    packs = device == "cpu" and can_pack()
+    if packs and dtype == "bfloat16":
+        join_attention(model, torch.bfloat16)
     if quantize == "int8":
         to_int8(model, example)
-    if dtype == "bfloat16":
+    if packs:
+        pack(model, getattr(torch, dtype), example)
+    elif dtype == "bfloat16":
         to_bfloat16(model)
     return model

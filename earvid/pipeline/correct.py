@@ -11,7 +11,7 @@ import numpy as np
 
 from earvid import __version__
 from earvid.models import LoadedModel
-from earvid.pipeline.changes import Changes, Fill, moved_keyframes, plan_fills
+from earvid.pipeline.changes import Changes, Fill, find_changes, moved_keyframes, plan_fills
 from earvid.pipeline.describe import make_spec
 from earvid.pipeline.fills import Fills
 from earvid.pipeline.guesses import (
@@ -29,6 +29,7 @@ from earvid.pipeline.records import RecordMaker
 from earvid.pipeline.report import TrackReport, spans, summarize
 from earvid.pipeline.sessions import Sessions
 from earvid.pipeline.settings import TrackSettings
+from earvid.prompt import Prompt
 from earvid.store import Store, StoreCorrection, StorePath, StoreSpec, begun_correction
 from earvid.video import Clip
 
@@ -43,6 +44,7 @@ def correct(
     settings: TrackSettings,
     loaded: LoadedModel,
     progress: Callable[[int, int], None] | None,
+    beside: int = 1,
 ) -> TrackReport:
     """Bring a complete store to a corrected prompt.
 
@@ -54,6 +56,7 @@ def correct(
         settings: how to track.
         loaded: the model.
         progress: called with frames done and frames in all.
+        beside: how many things may be computed side by side.
 
     Raises:
         EarvidError: one sentence on what is wrong; the store is then as it was.
@@ -61,11 +64,11 @@ def correct(
     assert verdict.changes is not None and verdict.head is not None
     began = time.monotonic()
     old, prompt = Store.open(target), origin.prompt
-    sessions = Sessions(loaded, clip, settings)
+    sessions = Sessions(loaded, clip, settings, beside=beside)
     guesses = _guesses(clip, origin, sessions, old, verdict.changes, settings)
     marking = with_guesses(prompt, guesses)
     fills = plan_fills(prompt, verdict.changes, len(clip))
-    anew = _spans(origin, fills, len(clip))
+    anew = _spans(prompt, fills, len(clip))
     spec = _spec(clip, origin, settings, loaded, sessions, old, verdict.changes, anew, guesses)
     tracked = 0
     with StoreCorrection(target, spec, verdict.head) as correction:
@@ -106,12 +109,25 @@ def correct(
     )
 
 
-def _spans(origin: Origin, fills: tuple[Fill, ...], frame_count: int) -> Spans:
-    """Half-open spans that are tracked anew, by the name of the ear."""
-    flags = {ear.id: np.zeros(frame_count, bool) for ear in origin.prompt.objects}
+def planned(store: Store, prompt: Prompt) -> Spans:
+    """What a correction would track anew: half-open spans of frames, by the name of the ear.
+
+    Args:
+        store: complete, and as it was.
+        prompt: the corrected one.
+
+    Raises:
+        StoreError: it is not a correction; the sentence says why.
+    """
+    changes = find_changes(store.path, store.spec.lineage, prompt)
+    return _spans(prompt, plan_fills(prompt, changes, len(store)), len(store))
+
+
+def _spans(prompt: Prompt, fills: tuple[Fill, ...], frame_count: int) -> Spans:
+    flags = {ear.id: np.zeros(frame_count, bool) for ear in prompt.objects}
     for fill in fills:
         flags[fill.object_id][list(fill.frames)] = True
-    return {ear.name: spans(flags[ear.id]) for ear in origin.prompt.objects if flags[ear.id].any()}
+    return {ear.name: spans(flags[ear.id]) for ear in prompt.objects if flags[ear.id].any()}
 
 
 def _guesses(

@@ -25,7 +25,7 @@ from earvid.tracker import (
 )
 from earvid.video import Clip, Frame
 
-QUEUE_BYTES = 48 * 2**20  # of decoded frames that wait, on either side of the model
+QUEUE_BYTES = 24 * 2**20  # of decoded frames that wait, on either side of the model
 
 
 class Passes:

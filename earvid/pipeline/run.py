@@ -29,6 +29,7 @@ from earvid.pipeline.settings import DEFAULTS, TrackSettings
 from earvid.prompt import Prompt
 from earvid.stages import Stages
 from earvid.store import AnyPath, Decision, Store, StorePath, StoreWriter, settle, store_path
+from earvid.threads import sharing
 from earvid.video import Clip
 
 Progress = Callable[[int, int], None]
@@ -90,9 +91,22 @@ def track(
                 target, info.frame_count, 0, 0.0, summarize(done), info.warnings, guessed=guessed
             )
         loaded = model or settings.load()
-        if verdict.decision is Decision.CORRECT:
-            return correct(source, origin, target, verdict, settings, loaded, progress)
-        return _track(source, origin, target, verdict, settings, loaded, progress, found, stages)
+        with sharing(small=loaded.small) as share:
+            beside = share.beside
+            if verdict.decision is Decision.CORRECT:
+                return correct(source, origin, target, verdict, settings, loaded, progress, beside)
+            return _track(
+                source,
+                origin,
+                target,
+                verdict,
+                settings,
+                loaded,
+                progress,
+                found,
+                stages,
+                beside,
+            )
 
 
 def check(
@@ -130,7 +144,7 @@ def _judge(
     info = clip.info
     prompt.validate(info.width, info.height, info.frame_count)
     device = pick_device(settings.device) if model is None else model.device
-    check_quantize(settings.quantize, settings.dtype, device)
+    check_quantize(settings.quantize, device)
     if model is None:
         weights = file_sha256(weights_file(settings.model, settings.checkpoint))
     else:
@@ -150,11 +164,12 @@ def _track(
     progress: Progress | None,
     found: Mapping[str, Any] | None,
     stages: Stages | None,
+    beside: int,
 ) -> TrackReport:
     """Begin a store, or go on with one."""
     info = clip.info
     # Before a store is begun, for it may fail.
-    sessions = Sessions(loaded, clip, settings)
+    sessions = Sessions(loaded, clip, settings, beside=beside)
     session = sessions.prepared(origin.prompt)
     guesses = _guesses(clip, origin, verdict, settings, sessions)
     marking = with_guesses(origin.prompt, guesses)

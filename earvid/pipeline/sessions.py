@@ -25,9 +25,13 @@ class Sessions:
         loaded: the model.
         clip: the frames.
         settings: how to track.
+        beside: how many things sessions may compute side by side.
     """
 
-    def __init__(self, loaded: LoadedModel, clip: Clip, settings: TrackSettings) -> None:
+    def __init__(
+        self, loaded: LoadedModel, clip: Clip, settings: TrackSettings, *, beside: int = 1
+    ) -> None:
+        self._beside = beside
         self._loaded, self._clip, self._settings = loaded, clip, settings
         self._scout = load_scout(device=loaded.device) if settings.scouts else None
         self._alternatives = has_alternatives(loaded.weights)
@@ -48,6 +52,7 @@ class Sessions:
             scout=self._scout,
             rivals=rivals,
             direction=direction,
+            beside=self._beside,
         )
 
     def prepared(self, prompt: Prompt) -> Session:

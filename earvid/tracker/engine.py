@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -128,20 +130,12 @@ class Engine:
                 direction=1,
                 point_inputs=point_inputs,
                 mask_inputs=None if mask is None else self._mask_input(mask),
-                remember=False,
             )
         # Stock code encodes a keyframe's memory from its low-resolution logits, enlarged again.
         full = F.interpolate(
             out["pred_masks"], (self.size, self.size), mode="bilinear", align_corners=False
         )
-        with computing(self._dtype, self.device):
-            maps, _ = self.model._encode_new_memory(
-                current_vision_feats=features.vision,
-                feat_sizes=features.sizes,
-                pred_masks_high_res=full,
-                object_score_logits=out["object_score_logits"],
-                is_mask_from_pts=True,
-            )
+        maps = self._memory(features, full, out, given=True)
         return _prediction(index, out, maps, region, 1.0 if mask is not None else watch.score)
 
     @torch.inference_mode()
@@ -153,6 +147,7 @@ class Engine:
         outputs: dict[str, Any],
         direction: int,
         choose: Choose | None = None,
+        beside: Executor | None = None,
     ) -> Prediction:
         """Predict an object from its memories.
 
@@ -163,6 +158,7 @@ class Engine:
             outputs: the virtual output dictionary of :func:`virtual_outputs`.
             direction: 1 forwards, -1 backwards.
             choose: picks the mask when the object is in view; ``None`` leaves it to the model.
+            beside: where the new memory is made while the caller goes on; here and now by default.
         """
         chosen = Choice(0)
 
@@ -180,8 +176,27 @@ class Engine:
             self.model, pick if choose else None, alternatives=self.alternatives
         )
         with computing(self._dtype, self.device), watching as watch:
-            out = self._track_step(index, features, outputs, direction, None, None, remember=True)
-        return _prediction(index, out, out["maskmem_features"], region, watch.score, chosen.marks)
+            out = self._track_step(index, features, outputs, direction, None, None)
+        made = partial(self._memory, features, out["pred_masks_high_res"], out, given=False)
+        maps = made() if beside is None else beside.submit(made)
+        return _prediction(index, out, maps, region, watch.score, chosen.marks)
+
+    @torch.inference_mode()
+    def _memory(
+        self, features: Features, masks: Tensor, out: Mapping[str, Any], *, given: bool
+    ) -> Tensor:
+        """What is to be remembered of a mask ``(1, 1, S, S)``, and whether it was given."""
+        with computing(self._dtype, self.device):
+            maps, _ = self.model._encode_new_memory(
+                current_vision_feats=features.vision,
+                feat_sizes=features.sizes,
+                pred_masks_high_res=masks,
+                object_score_logits=out["object_score_logits"],
+                is_mask_from_pts=given,
+            )
+        # Stock code keeps memories in bfloat16; so must we, to see the same ones.
+        kept: Tensor = maps.to(torch.bfloat16)
+        return kept
 
     def _track_step(
         self,
@@ -191,7 +206,6 @@ class Engine:
         direction: int,
         point_inputs: dict[str, Tensor] | None,
         mask_inputs: Tensor | None,
-        remember: bool,
     ) -> dict[str, Any]:
         out: dict[str, Any] = self.model.track_step(
             frame_idx=index,
@@ -204,7 +218,7 @@ class Engine:
             output_dict=outputs,
             num_frames=self.frame_count,
             track_in_reverse=direction < 0,
-            run_mem_encoder=remember,
+            run_mem_encoder=False,
         )
         return out
 
@@ -231,7 +245,7 @@ def _candidates(index: int, offer: Offer, region: Roi) -> Candidates:
 def _prediction(
     index: int,
     out: dict[str, Any],
-    maps: Tensor,
+    maps: Tensor | Future[Tensor],
     region: Roi,
     score: float,
     marks: Mapping[str, float] | None = None,
@@ -240,8 +254,7 @@ def _prediction(
     presence = float(out["object_score_logits"][0, 0])
     entry = MemoryEntry(
         index=index,
-        # Stock code keeps memories in bfloat16; so must we, to see the same ones.
-        features=maps.to(torch.bfloat16),
+        features=maps,
         pointer=out["obj_ptr"],
         score=score,
         presence=presence,

@@ -57,19 +57,20 @@ class Lookout:
         if box is not None:
             self.guard.meet(looks, view.index, view.image, box)
 
-    def track(self, view: View, track: ObjectTrack) -> Sighting:
-        """Look for an ear where it should be and, if it is lost, where it may be."""
+    def track(self, view: View, track: ObjectTrack, seen: Sighting) -> Sighting:
+        """Judge what was seen where an ear should be; if it is lost, look where it may be."""
         assert track.roi is not None
-        roi = track.roi.roi()
-        seen = self._look(view, track, roi)
-        if seen.box is not None and self.guard.refuses(
-            track.looks, view.image, view.glimpse(roi), seen.box, self._others(track)
-        ):
+        if seen.box is not None and self._refuses(view, track, seen, seen.box):
             seen = seen.refused()
         lost = seen.box is None and self.guard.settings.searches(track.roi)
         if lost or (seen.box is not None and self.guard.challenges(track.looks)):
             return self._search(view, track, track.roi, seen.box) or seen
         return seen
+
+    def _refuses(self, view: View, track: ObjectTrack, seen: Sighting, box: Box) -> bool:
+        assert seen.described is not None
+        crop, others = view.glimpse(seen.roi), self._others(track)
+        return self.guard.refuses(track.looks, seen.described, crop, box, others)
 
     def note(self, view: View, track: ObjectTrack, seen: Sighting) -> None:
         """Take notice of what was decided about an ear."""
@@ -88,7 +89,8 @@ class Lookout:
         for box in self.guard.candidates(view.image, extent, track.looks, others, doubted):
             seen = self._look(view, track, view.start(box).roi())
             if seen.box is not None and overlap(seen.box, box) >= FOUND_OVERLAP:
-                self.guard.recognize(track.looks, view.image, seen.box)
+                assert seen.described is not None
+                self.guard.recognize(track.looks, seen.described)
                 return seen
         return None
 

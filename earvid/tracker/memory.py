@@ -10,6 +10,7 @@ that code.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +28,8 @@ class MemoryEntry:
     Args:
         index: the frame.
         features: ``(1, M, h, w)`` bfloat16 memory map, or ``None`` once only the pointer is kept.
+            It may still be on its way, for nobody needs it before the next frame; :attr:`map` has
+            it.
         pointer: ``(1, C)`` float32 object pointer.
         score: predicted IoU of the mask, 0..1.
         presence: object-score logit; above 0 the object was seen.
@@ -38,7 +41,7 @@ class MemoryEntry:
     """
 
     index: int
-    features: Tensor | None
+    features: Tensor | Future[Tensor] | None
     pointer: Tensor
     score: float
     presence: float
@@ -47,13 +50,18 @@ class MemoryEntry:
     marks: Mapping[str, float] = field(default_factory=dict)
     signature: Tensor | None = None
 
+    @property
+    def map(self) -> Tensor | None:
+        """The memory map, once it is there."""
+        return self.features.result() if isinstance(self.features, Future) else self.features
+
     def without_map(self) -> MemoryEntry:
         """The same entry with only its pointer and its numbers."""
         return replace(self, features=None, signature=None)
 
     def tensors(self) -> Iterator[Tensor]:
         """The tensors that are there."""
-        for tensor in (self.features, self.pointer, self.signature):
+        for tensor in (self.map, self.pointer, self.signature):
             if tensor is not None:
                 yield tensor
 
@@ -174,10 +182,9 @@ def virtual_outputs(
 
 
 def _slot(mapped: MemoryEntry | None, pointed: MemoryEntry, position: Tensor) -> dict[str, Any]:
-    if mapped is None or mapped.features is None:
-        features, position = position[:, :, :0], position[:, :, :0]
-    else:
-        features = mapped.features
+    features = None if mapped is None else mapped.map
+    if features is None:
+        features = position = position[:, :, :0]
     return {
         "maskmem_features": features,
         "maskmem_pos_enc": [position],

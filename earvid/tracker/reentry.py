@@ -80,20 +80,19 @@ class Guard:
         looks.last = looks.keyframes.get(index)
 
     def refuses(
-        self, looks: Looks, image: Image, crop: Vector, box: Box, others: Sequence[Looks]
+        self, looks: Looks, described: Vector, crop: Vector, box: Box, others: Sequence[Looks]
     ) -> bool:
         """Whether something seen is a stranger; one is suspected only where continuity is broken.
 
         Args:
             looks: of the ear that it should be.
-            image: ``(H, W, 3)`` uint8 RGB, the whole frame.
+            described: what was seen, by :meth:`Scout.describe`.
             crop: the glimpse of what the model looked at.
             box: of what it saw.
             others: looks of the other ears of the clip.
         """
         if not looks.keyframes:
             return False
-        described = self.scout.describe(image, box)
         alike = looks.likeness(described)
         contested = looks.strangeness(described, others) > alike
         strange = contested or alike < self.needed(looks)
@@ -112,9 +111,8 @@ class Guard:
         looks.accept(described, alike, contested=contested)
         looks.doubtful = looks.doubtful + 1 if alike < self.scout.same else 0
 
-    def recognize(self, looks: Looks, image: Image, box: Box) -> None:
+    def recognize(self, looks: Looks, described: Vector) -> None:
         """Take an ear that was found elsewhere for the one that was missed."""
-        described = self.scout.describe(image, box)
         self._accept(looks, described, looks.likeness(described), False)
 
     def challenges(self, looks: Looks) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from sam2.modeling.sam2_base import SAM2Base
@@ -12,14 +10,15 @@ from sam2.modeling.sam2_base import SAM2Base
 from earvid.errors import PromptError
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.tracker import roi as following
-from earvid.tracker.engine import Engine, Features, Prediction
+from earvid.tracker.engine import Engine, Prediction
 from earvid.tracker.looking import FrameLike, View, bounded, whole_frame
 from earvid.tracker.lookout import Lookout
 from earvid.tracker.looks import Looks, ReentrySettings
-from earvid.tracker.memory import MemoryBank, MemoryEntry, Selection, virtual_outputs
+from earvid.tracker.memory import MemoryBank, MemoryEntry
 from earvid.tracker.object_track import ObjectTrack
-from earvid.tracker.policies import Fifo, MemoryPolicy, Moment, PolicyFactory, policy_for
+from earvid.tracker.policies import Fifo, MemoryPolicy, PolicyFactory, policy_for
 from earvid.tracker.prompts import prompt_box
+from earvid.tracker.recall import Recall, helpers
 from earvid.tracker.reentry import Guard, Scout
 from earvid.tracker.results import Box, FrameResult, ObjectResult
 from earvid.tracker.roi import Roi, RoiSettings, RoiState
@@ -54,6 +53,8 @@ class Session:
         rivals: looks of ears that are in the clip and not in the prompt; they are not taken for
             those that are.
         direction: 1 forwards, -1 backwards.
+        beside: how many things may be computed side by side: memories beside the next frame, or
+            ears beside each other. Results are the same.
 
     Raises:
         UsageError: there is no such policy, or it wants more than the model can attend to.
@@ -74,16 +75,19 @@ class Session:
         reentry: ReentrySettings = ReentrySettings(),  # noqa: B008 - frozen
         rivals: Sequence[Looks] = (),
         direction: int = 1,
+        beside: int = 1,
     ) -> None:
         self.engine = Engine(model, frame_count, alternatives=alternatives)
         self.prompt, self.width, self.height = prompt, width, height
-        self.roi_settings, self.direction = roi, direction
+        self.roi_settings, self.direction, self.beside = roi, direction, beside
         self.policy = policy_for(model, policy)
         self.tracks = {o.id: ObjectTrack(MemoryBank(direction)) for o in prompt.objects}
         self.lookout: Lookout | None = None
+        describe = scout.describe if scout is not None and roi is not None else None
+        self._recall = Recall(self.engine, self.policy, roi, direction, describe, helpers(beside))
         if scout is not None and roi is not None:
-            guard = Guard(scout, reentry)
-            self.lookout = Lookout(guard, roi, prompt, self.tracks, tuple(rivals), self._look)
+            guard, look = Guard(scout, reentry), self._recall.look
+            self.lookout = Lookout(guard, roi, prompt, self.tracks, tuple(rivals), look)
 
     def prepare(self, frame: FrameLike) -> None:
         """Learn the prompts on a keyframe ahead of its turn, so that earlier frames profit too."""
@@ -105,14 +109,16 @@ class Session:
         """
         view = View(frame, self.engine, self.roi_settings)
         results: dict[int, ObjectResult] = {}
+        wanted = {o.id: self.tracks[o.id] for o in self.prompt.objects if self._follows(o, frame)}
+        first = self._recall.first(view, wanted)
         seen: dict[int, Sighting] = {}
         for o in self.prompt.objects:
             track = self.tracks[o.id]
             given = o.frames.get(frame.index) if self.direction > 0 else None
             if given is not None:
                 results[o.id] = self._keyframe(view, o, track, given)
-            elif self._wanted(o.first_keyframe, frame.index):
-                seen[o.id] = self._seen(view, track)
+            elif o.id in wanted:
+                seen[o.id] = self._judged(view, track, first[o.id])
         settled = seen if self.lookout is None else self.lookout.settle(view, seen)
         for object_id, sighting in settled.items():
             results[object_id] = self._conclude(view, object_id, sighting)
@@ -159,6 +165,7 @@ class Session:
             policy=self.policy,
             alternatives=self.engine.alternatives,
             direction=-1,
+            beside=self.beside,
             **({} if self.lookout is None else self.lookout.arguments()),
         )
         for object_id, track in self.tracks.items():
@@ -170,6 +177,11 @@ class Session:
                 bank, track.start_roi, track.start_roi, looks=track.looks.fresh()
             )
         return back
+
+    def _follows(self, ear: ObjectPrompt, frame: FrameLike) -> bool:
+        """Whether an ear is to be found on a frame by what is remembered of it."""
+        given = self.direction > 0 and frame.index in ear.frames
+        return not given and self._wanted(ear.first_keyframe, frame.index)
 
     def _wanted(self, first_keyframe: int, index: int) -> bool:
         return (index - first_keyframe) * self.direction > 0
@@ -200,22 +212,11 @@ class Session:
         if self.lookout is not None:
             self.lookout.meet(view, looks, box)
 
-    def _seen(self, view: View, track: ObjectTrack) -> Sighting:
-        """What is seen of an ear, before two ears in one place are told apart."""
-        if self.lookout is not None and track.roi is not None:
-            return self.lookout.track(view, track)
-        whole = Roi.whole(self.width, self.height)
-        return self._look(view, track, whole if track.roi is None else track.roi.roi())
-
-    def _look(self, view: View, track: ObjectTrack, roi: Roi) -> Sighting:
-        """What the memory makes of a region."""
-        chosen, prediction = self._remembering(view.index, track.bank, view.features(roi), roi)
-        present, box = prediction.presence > 0, None
-        if self.roi_settings is not None and track.roi is not None:
-            believable = present and self._believable(prediction, track.roi)
-            box = view.box_of(prediction, roi) if believable else None
-            present = box is not None
-        return Sighting(prediction, roi, present, box, chosen)
+    def _judged(self, view: View, track: ObjectTrack, seen: Sighting) -> Sighting:
+        """What is believed of a first look, before two ears in one place are told apart."""
+        if self.lookout is None or track.roi is None:
+            return seen
+        return self.lookout.track(view, track, seen)
 
     def _conclude(self, view: View, object_id: int, seen: Sighting) -> ObjectResult:
         """Learn from what was seen and decided, and say it."""
@@ -233,22 +234,6 @@ class Session:
         anchors = track.bank.keyframes if chosen.anchors is None else chosen.anchors
         return seen.result(object_id, view.index, (*anchors, *chosen.frames()))
 
-    def _remembering(
-        self, index: int, bank: MemoryBank, features: Features, roi: Roi
-    ) -> tuple[Selection, Prediction]:
-        """Predict an object as its policy has it: from which memories, and which of the masks."""
-        policy = self.policy
-        signature = features.signature() if policy.compares else None
-        chosen = policy.select(bank, Moment(index, signature))
-        model = self.engine.model
-        chosen.check(policy.name, model.num_maskmem, model.max_obj_ptrs_in_encoder)
-        outputs = virtual_outputs(bank, chosen, index, self.engine.memory_position)
-        choose = partial(policy.choose, bank) if policy.looks else None
-        seen = self.engine.track(index, features, roi, outputs, self.direction, choose)
-        if signature is not None:
-            seen = replace(seen, entry=replace(seen.entry, signature=signature))
-        return chosen, seen
-
     def _hand_over(self, track: ObjectTrack, prediction: Prediction) -> None:
         """Keep the first frames after the first keyframe, which the way back may attend to."""
         if not self.policy.carries_over:
@@ -259,14 +244,6 @@ class Session:
             near = index - first < self.engine.model.num_maskmem
             entry = prediction.entry if near else prediction.entry.without_map()
             track.handover.recent[index] = entry
-
-    def _believable(self, prediction: Prediction, state: RoiState) -> bool:
-        """Whether something seen is good enough to be the ear, or to be it again."""
-        assert self.roi_settings is not None
-        settings = self.roi_settings
-        lost = state.searching or state.absent > settings.patience
-        needed = settings.reacquire_score if lost else settings.min_score
-        return prediction.score >= needed
 
     def _moved(self, state: RoiState, seen: Sighting) -> RoiState:
         """Where the crop goes for the next frame."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from earvid.tracker.engine import Prediction
+from earvid.tracker.looks import Vector
 from earvid.tracker.memory import Selection
 from earvid.tracker.results import Box, ObjectResult
 from earvid.tracker.roi import Roi
@@ -24,6 +25,7 @@ class Sighting:
         present: whether it is believed.
         box: of the mask, ``x0, y0, x1, y1``; ``None`` when there is none, or nobody follows it.
         chosen: which memories it was conditioned on; ``None`` on keyframes.
+        described: what the ear in the box looks like, if somebody tells ears apart.
     """
 
     prediction: Prediction
@@ -31,6 +33,7 @@ class Sighting:
     present: bool
     box: Box | None
     chosen: Selection | None = None
+    described: Vector | None = None
 
     def refused(self) -> Sighting:
         """The same, not believed."""

@@ -141,8 +141,7 @@ _NUMBERS = ("index", "score", "presence", "area", "box", "marks")
 
 
 def _put(tensors: dict[str, Tensor], name: str, entry: MemoryEntry) -> dict[str, Any]:
-    for field in _TENSORS:
-        tensor = getattr(entry, field)
+    for field, tensor in zip(_TENSORS, (entry.map, entry.pointer, entry.signature), strict=True):
         if tensor is not None:
             # Clones, because an entry may be in two places, which safetensors refuses.
             tensors[f"{name}.{field}"] = tensor.cpu().clone().contiguous()

@@ -251,7 +251,7 @@ def test_an_ear_that_was_seen_beside_another_is_not_taken_for_it():
     places.pop(0)
     scout.find = lambda image, extent: [(20, 0, 29, 9)]
     assert guard.candidates(wall(), 10, looks, []) == []
-    assert guard.refuses(looks, wall(), glimpse(wall()), (20.0, 0.0, 29.0, 9.0), [])
+    assert guard.refuses(looks, twin, glimpse(wall()), (20.0, 0.0, 29.0, 9.0), [])
 
 
 def test_what_is_more_like_the_ear_than_what_is_tracked_is_no_stranger():

@@ -10,6 +10,7 @@ from earvid.errors import PromptError, StoreError
 from earvid.models import NanoConfig, build_nano
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.tracker import (
+    RoiSettings,
     Session,
     dump_results,
     dump_session,
@@ -154,3 +155,35 @@ def test_where_two_ears_overlap_the_higher_logit_wins(model):
         canvas.append(logits)
     expected = np.where(np.maximum(*canvas) > 0, np.where(canvas[0] >= canvas[1], 1, 7), 0)
     assert np.array_equal(label_frame(ears, WIDTH, HEIGHT, tidy=False).labels, expected)
+
+
+class Plain:
+    """Takes every ear for the same one, and finds none elsewhere."""
+
+    same = 0.5
+
+    def find(self, image, extent):
+        return []
+
+    def describe(self, image, box):
+        return np.array([1.0, 0.0], np.float32)
+
+
+@pytest.mark.parametrize("roi", [RoiSettings(), None])
+@pytest.mark.parametrize("ears", [1, 2])
+@pytest.mark.parametrize("policy", ["fifo", "self-sorting"])
+def test_side_by_side_gives_the_same_bit_for_bit(model, roi, ears, policy):
+    prompt = Prompt(two_ears().objects[:ears])
+
+    def run(beside):
+        settings = {"roi": roi, "policy": policy, "scout": Plain(), "beside": beside}
+        one = Session(model, prompt, WIDTH, HEIGHT, COUNT, **settings)
+        results = [one.step(frame(t)) for t in range(4, COUNT)]
+        state = dump_session(one)
+        back = one.backward()
+        return [*results, *(back.step(frame(t)) for t in range(3, -1, -1))], state
+
+    alone, together = run(1), run(3)
+    for a, b in zip(alone[0], together[0], strict=True):
+        same(a, b)
+    assert alone[1] == together[1]

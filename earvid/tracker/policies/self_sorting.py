@@ -105,8 +105,9 @@ class SelfSorting(MemoryPolicy):
 
 
 def _direction(entry: MemoryEntry) -> Tensor:
-    assert entry.features is not None
-    return normalize(entry.features.float().flatten(), dim=0)
+    features = entry.map
+    assert features is not None
+    return normalize(features.float().flatten(), dim=0)
 
 
 def _likeness(entry: MemoryEntry, signature: Tensor | None) -> float:
