@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,8 +57,9 @@ class ShardBuffer:
 
     def __init__(self, spec: StoreSpec, shard: int) -> None:
         self.frames = spec.shard_range(shard)
+        # Pages of zeros cost no memory until something is written to them.
         self.values: dict[str, NDArray[Any]] = {
-            variable.name: np.empty((len(self.frames), *variable.shape(spec)), variable.dtype)
+            variable.name: np.zeros((len(self.frames), *variable.shape(spec)), variable.dtype)
             for variable in VARIABLES
         }
         self._seen = np.zeros(len(self.frames), bool)
@@ -77,8 +79,18 @@ class ShardBuffer:
         if self._seen[row]:
             raise StoreError(f"Frame {record.index} came twice: add every frame once.")
         for name, values in self.values.items():
-            values[row] = getattr(record, name)
+            if name == "mask":  # nearly all of it is background, which is there already
+                filled = _filled(record.mask)
+                values[row, filled] = record.mask[filled]
+            else:
+                values[row] = getattr(record, name)
         self._seen[row] = True
+
+
+def _filled(mask: NDArray[np.uint8]) -> slice:
+    """The rows of a mask from the first to the last with anything in it."""
+    _, top, _, height = cv2.boundingRect(mask)
+    return slice(top, top + height)
 
 
 def check_record(record: FrameRecord, spec: StoreSpec) -> None:

@@ -83,6 +83,7 @@ def label_frame(
     labels = np.zeros((height, width), np.uint8)
     winning: NDArray[np.float32] | None = None
     shown = [r for r in results if r.present]
+    places: dict[int, tuple[slice, slice]] = {}
     if len(shown) > 1:
         winning = np.zeros((height, width), np.float32)
     for result in shown:
@@ -94,9 +95,10 @@ def label_frame(
             mask &= logits > winning[where]
             winning[where][mask] = logits[mask]
         labels[where][mask] = result.object_id
-    ids = [r.object_id for r in shown]
-    areas = {i: int(np.count_nonzero(labels == i)) for i in ids}
-    boxes = {i: mask_box(labels == i) if areas[i] else None for i in ids}
+        places[result.object_id] = where
+    masks = {n: labels[where] == n for n, where in places.items()}
+    areas = {n: int(np.count_nonzero(mask)) for n, mask in masks.items()}
+    boxes = {n: _box_in(mask, places[n]) if areas[n] else None for n, mask in masks.items()}
     return LabeledFrame(labels, boxes, areas)
 
 
@@ -108,6 +110,12 @@ def without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     areas = stats[1:, cv2.CC_STAT_AREA]
     kept = 1 + np.flatnonzero(areas >= SPECK * areas.max())
     return np.isin(parts, kept)
+
+
+def _box_in(mask: NDArray[np.bool_], where: tuple[slice, slice]) -> Box | None:
+    """The box, in the frame, of a mask of a part of it."""
+    box, (x, y) = mask_box(mask), (where[1].start, where[0].start)
+    return None if box is None else (box[0] + x, box[1] + y, box[2] + x, box[3] + y)
 
 
 def mask_box(mask: NDArray[np.bool_]) -> Box | None:
