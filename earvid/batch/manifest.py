@@ -5,21 +5,14 @@ from __future__ import annotations
 import csv
 import glob
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from earvid.errors import EarvidError, UsageError
 from earvid.prompt import path_beside
 from earvid.store import RemotePath, StorePath, store_path
-from earvid.video.image_source import SUFFIXES as IMAGES
-
-VIDEOS = (
-    ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts",
-    ".webm", ".wmv",
-)  # fmt: skip
-OURS = (".overlay.mp4", ".matte.mp4", ".crop.mp4")
-"""Ends of the names of videos that earvid makes, which are no clips of a folder."""
+from earvid.video.names import DRAWN, is_image, is_video, videos_in
 
 COLUMNS = ("clip", "prompt", "keyframe", "output")
 
@@ -68,19 +61,28 @@ class Entry:
         )
 
 
-def gather(sources: Sequence[str | Path], output: StorePath | None = None) -> tuple[Entry, ...]:
+Told = Callable[[str], None]
+
+
+def gather(
+    sources: Sequence[str | Path], output: StorePath | None = None, *, told: Told = lambda _: None
+) -> tuple[Entry, ...]:
     """List the clips of a batch.
+
+    A folder with a video in it is one of videos, and images in it are passed over; one with images
+    alone is a clip itself.
 
     Args:
         sources: folders of clips, manifests (`.csv`), clips, and patterns such as `day1/*.mp4`.
         output: folder or URL below which the stores go that have no place of their own; None is
             beside the clips.
+        told: called with a sentence on images that were passed over.
 
     Raises:
         UsageError: one names nothing, a manifest is malformed, two clips share a store, or the
             folder is missing.
     """
-    entries = tuple(entry for source in sources for entry in _of_source(str(source)))
+    entries = tuple(entry for source in sources for entry in _of_source(str(source), told))
     if output is not None:
         if isinstance(output, Path) and not output.is_dir():
             raise UsageError(f"The folder {output} does not exist; create it first.")
@@ -150,40 +152,54 @@ def check_stores(entries: Sequence[Entry]) -> None:
         taken[store] = entry
 
 
-def _of_source(source: str) -> Iterator[Entry]:
+def _of_source(source: str, told: Told) -> Iterator[Entry]:
     path = Path(source)
     if path.suffix.lower() == ".csv":
         yield from read_manifest(path)
-    elif path.is_dir() and not _holds_images(path):
-        yield from map(Entry, _clips_in(path))
+    elif path.is_dir() and not _is_image_clip(path):
+        yield from map(Entry, _clips_in(path, told))
     elif path.exists() or not glob.has_magic(source):
         yield Entry(path)  # a clip that is not there is one that fails
     else:
         found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207  # Path's has no roots
         if not found:
             raise UsageError(f"Nothing matches {source!r}; check the pattern.")
-        yield from (Entry(Path(name)) for name in found if not _is_ours(Path(name)))
+        paths = [path for path in map(Path, found) if not _is_ours(path)]
+        yield from map(Entry, _without_images(source, paths, told))
 
 
-def _clips_in(folder: Path) -> list[Path]:
-    found = [path for path in sorted(folder.iterdir()) if _is_clip(path)]
-    if not found:
+def _clips_in(folder: Path, told: Told) -> list[Path]:
+    paths = [path for path in sorted(folder.iterdir()) if _is_clip(path) or is_image(path)]
+    if not paths:
         raise UsageError(f"{folder} holds no clips; name a folder of videos or of image folders.")
-    return found
+    return _without_images(str(folder), paths, told)
+
+
+def _without_images(source: str, paths: Sequence[Path], told: Told) -> list[Path]:
+    """What is left without images where there are videos, for those are pictures of the clips."""
+    videos = sum(map(is_video, paths))
+    kept = [path for path in paths if not (videos and is_image(path) and path.is_file())]
+    if ignored := len(paths) - len(kept):
+        told(f"{source}: {_count(videos, 'video')}; {_count(ignored, 'image')} ignored")
+    return kept
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _is_clip(path: Path) -> bool:
     if path.name.startswith(".") or _is_ours(path):
         return False
-    return _holds_images(path) if path.is_dir() else path.suffix.lower() in VIDEOS
+    return _is_image_clip(path) if path.is_dir() else is_video(path)
 
 
 def _is_ours(path: Path) -> bool:
-    return path.name.endswith(OURS) or path.suffix in (".zarr", ".labels")
+    return path.name.endswith(DRAWN) or path.suffix in (".zarr", ".labels")
 
 
-def _holds_images(folder: Path) -> bool:
-    return any(path.suffix.lower() in IMAGES for path in folder.iterdir())
+def _is_image_clip(folder: Path) -> bool:
+    return any(map(is_image, folder.iterdir())) and not videos_in(folder)
 
 
 def _check_columns(names: Sequence[str], path: Path) -> None:

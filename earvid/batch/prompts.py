@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from earvid.batch.manifest import Entry
 from earvid.errors import PromptError
 from earvid.prompt import Prompt, prompt_beside, prompt_from_options
-from earvid.video.image_source import SUFFIXES as IMAGES
+from earvid.video.names import IMAGES
 
 if TYPE_CHECKING:
     from earvid.detect import EarDetector, Wanted

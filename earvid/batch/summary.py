@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from earvid.errors import EarvidError, UsageError
+from earvid.spans import spelled, written
 
 SUFFIXES = (".csv", ".json")
 FIELDS = (
     "clip", "store", "state", "frames", "tracked", "seconds", "frames_per_second", "mean_score",
-    "absent", "attempts", "error",
+    "ears", "absent", "attempts", "error",
 )  # fmt: skip
 TITLES = ("clip", "state", "frames", "frames/s", "score", "not visible")
 MAX_TEXT = 48  # characters of a cell of the table
-STOPPED = "stopped"
+STOPPED, COMPLETE = "stopped", "complete"
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,11 @@ class ClipResult:
         clip: its path.
         store: that of its results.
         state: `tracked`, `corrected`, `complete` (it was before), `failed`, `stopped` (before it
-            was done), or in a dry run what would be done.
+            was done), or in a dry run what would be done, unless it is complete.
         frames: of the clip; None where it was not opened.
         tracked: frames that were tracked in this run.
         seconds: that it took, model loading apart.
-        ears: summary of each ear: name, visible, mean_score, absent.
+        ears: summary of each ear: name, visible, seen, mean_score, absent, corrected.
         found: where nobody gave a prompt, the ears that were found: name, confidence, keyframe.
         warnings: what the reader noticed about the clip.
         attempts: how often it was begun in this run.
@@ -71,16 +72,26 @@ class ClipResult:
 
     @property
     def absent(self) -> str:
-        """Spans of frames without an ear, ends exclusive: `left 3:5 9:10; right 0:4`."""
+        """Spans of frames without an ear, the last frame counting: `left 3-4 9-9; right 0-3`."""
         return "; ".join(
-            f"{ear['name']} " + " ".join(f"{first}:{last}" for first, last in ear["absent"])
+            f"{ear['name']} " + " ".join(spelled(first, stop) for first, stop in ear["absent"])
             for ear in self.ears
             if ear["absent"]
         )
 
+    @property
+    def each_ear(self) -> str:
+        """Mean score of each ear and share of frames that show it: `left 0.72 (89 %)`."""
+        return "; ".join(
+            f"{ear['name']} "
+            + ("" if ear["mean_score"] is None else f"{ear['mean_score']:.2f} ")
+            + f"({100 * ear['seen']:.0f} %)"
+            for ear in self.ears
+        )
+
     def to_row(self) -> dict[str, Any]:
         """The columns of the CSV file."""
-        return {name: getattr(self, name) for name in FIELDS}
+        return {name: getattr(self, name) for name in FIELDS} | {"ears": self.each_ear}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: the columns, and all that has no place in them."""
@@ -154,16 +165,26 @@ def as_json(results: Sequence[ClipResult]) -> str:
 def _cells(result: ClipResult) -> tuple[str, ...]:
     speed, score = result.frames_per_second, result.mean_score
     return (
-        _shortened(result.clip, front=True),
+        _shortened(result.clip),
         result.state,
         "" if result.frames is None else str(result.frames),
         "" if speed is None else f"{speed:.1f}",
         "" if score is None else f"{score:.3f}",
-        _shortened(result.absent, front=False),
+        _not_visible(result.ears),
     )
 
 
-def _shortened(text: str, *, front: bool) -> str:
-    if len(text) <= MAX_TEXT:
-        return text
-    return f"…{text[1 - MAX_TEXT :]}" if front else f"{text[: MAX_TEXT - 1]}…"
+def _not_visible(ears: Sequence[dict[str, Any]]) -> str:
+    """Spans without each ear, as many as there is room for, and how many more there are."""
+    spans = [(ear["name"], span) for ear in ears for span in ear["absent"]]
+    text, before = "", ""
+    for number, (name, (first, stop)) in enumerate(spans):
+        joint = ", " if name == before else f"; {name} " if before else f"{name} "
+        if len(longer := text + joint + written(first, stop)) > MAX_TEXT:
+            return f"{text} +{len(spans) - number} more".lstrip()
+        text, before = longer, name
+    return text
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"…{text[1 - MAX_TEXT :]}"

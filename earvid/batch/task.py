@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from earvid.batch.manifest import Entry
 from earvid.batch.prompts import found_prompt, given_prompt
-from earvid.batch.summary import ClipResult
-from earvid.errors import EarvidError, UsageError, VideoError
+from earvid.batch.summary import COMPLETE, ClipResult
+from earvid.errors import UsageError, VideoError
 from earvid.store import StoreBusyError
 
 if TYPE_CHECKING:
-    from earvid.detect import EarDetector
+    from earvid.detect import EarDetector, Wanted
     from earvid.models import LoadedModel
     from earvid.pipeline import TrackReport, TrackSettings
     from earvid.prompt import Prompt
+    from earvid.video import Clip
 
 Progress = Callable[[int, int], None]
 PATIENCE = 120.0  # seconds that a lost worker may still have its store locked
@@ -32,7 +32,7 @@ class TrackJob:
     Args:
         settings: how to track.
         overwrite: replace stores that were made another way.
-        ears: where nobody gave a prompt, at most so many; None is as many as are certain.
+        ears: where nobody gave a prompt, at most so many; None is as many as are likely enough.
         only: likewise, of this side alone.
         sentence: says what went wrong, of errors of any kind; a function of a module, since it
             goes to other processes.
@@ -111,18 +111,26 @@ class Tracker:
         return _result(entry, report, note)
 
     def _find(self, entry: Entry) -> tuple[Prompt, dict[str, Any] | None]:
-        from earvid.detect import Wanted, load_detector
-
-        job = self.job
-        self._detector = self._detector or load_detector()
         return found_prompt(
             entry,
-            Wanted(only=job.only) if job.ears is None else Wanted(job.ears, job.only),
-            job.settings,
+            self._wanted(),
+            self.job.settings,
             self.model,
-            overwrite=job.overwrite,
-            detector=self._detector,
+            overwrite=self.job.overwrite,
+            detector=self._ear_detector(),
         )
+
+    def _wanted(self) -> Wanted:
+        from earvid.detect import Wanted
+
+        job = self.job
+        return Wanted(only=job.only) if job.ears is None else Wanted(job.ears, job.only)
+
+    def _ear_detector(self) -> EarDetector:
+        from earvid.detect import load_detector
+
+        self._detector = self._detector or load_detector()
+        return self._detector
 
     def _look(self, entry: Entry) -> ClipResult:
         from earvid.pipeline import check
@@ -132,7 +140,9 @@ class Tracker:
         prompt = given_prompt(entry)
         if prompt is None:
             with Clip.open(entry.clip, reader=self.job.settings.reader) as clip:
-                return _planned(entry, "find ears", len(clip))
+                prompt = self._earlier(entry, clip)
+                if prompt is None:
+                    return _planned(entry, "find ears", len(clip))
         _, decision = check(
             entry.clip,
             prompt,
@@ -140,7 +150,16 @@ class Tracker:
             settings=self.job.settings,
             overwrite=self.job.overwrite,
         )
-        return _planned(entry, decision, None)
+        return _planned(entry, COMPLETE if decision == "skip" else decision, None)
+
+    def _earlier(self, entry: Entry, clip: Clip) -> Prompt | None:
+        """The prompt that an earlier run found, with which a run would go on."""
+        from earvid.detect import recall_prompt
+
+        if self.job.overwrite:
+            return None
+        found = recall_prompt(entry.store, clip, self._ear_detector(), self._wanted())
+        return None if found is None else found[0]
 
 
 def failed(entry: Entry, sentence: str, attempts: int = 1) -> ClipResult:
@@ -155,9 +174,6 @@ def _check(entry: Entry) -> None:
         raise UsageError(entry.problem)
     if not entry.clip.exists():
         raise VideoError(f"{entry.clip} does not exist; check the path.")
-    output = entry.output
-    if isinstance(output, Path) and not output.parent.is_dir():
-        raise EarvidError(f"The folder {output.parent} does not exist; create it first.")
 
 
 def _planned(entry: Entry, state: str, frames: int | None) -> ClipResult:
@@ -166,7 +182,7 @@ def _planned(entry: Entry, state: str, frames: int | None) -> ClipResult:
 
 def _result(entry: Entry, report: TrackReport, note: dict[str, Any] | None) -> ClipResult:
     plain = report.to_dict()
-    state = "corrected" if report.corrected else "tracked" if report.tracked else "complete"
+    state = "corrected" if report.corrected else "tracked" if report.tracked else COMPLETE
     return ClipResult(
         clip=str(entry.clip),
         store=str(entry.store),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
+from earvid.cli.found import find_line
 from earvid.cli.messages import hush_opencv, say, sentence
 from earvid.cli.options import FILE, as_path, refuse_given
 from earvid.cli.prompts import MODES
@@ -69,7 +71,7 @@ SOME_FAILED = 3
     "--ears",
     type=click.IntRange(1, 255),
     metavar="N",
-    help="Without a prompt: at most N ears, the most certain first.",
+    help="Without a prompt: at most N ears, of the highest confidences.",
 )
 @click.option(
     "--only",
@@ -109,16 +111,28 @@ def command(
 ) -> int:
     """Track ears through many clips.
 
-    CLIPS are folders, clips, patterns such as 'day1/*.mp4', and manifests. A manifest is a CSV file
-    with the columns clip, prompt, keyframe and output, of which only clip has to be there; its
-    paths begin at its folder. A prompt is a file, or a box or point for the keyframe. A clip
-    without one is tracked as by 'earvid track'.
+    CLIPS are folders, clips, patterns such as 'day1/*.mp4', and manifests. Images beside videos are
+    passed over; a folder of images alone is a clip. A manifest is a CSV file with the columns clip,
+    prompt, keyframe and output, of which only clip has to be there; its paths begin at its folder.
+    A prompt is a file, or a box or point for the keyframe. A clip without one is tracked as by
+    'earvid track'.
 
     With --engine ray the workers are those of a Ray cluster, of one machine or many. Clips, prompts
     and stores have to lie where all its nodes see them under the same path; stores may be on S3.
 
     A clip that fails does not stop the others. Stopped and called again, the batch goes on where it
     was. The exit code is 3 when a clip failed.
+
+    A summary names frames of which the last one counts. In a .csv file, ears tells of each ear its
+    mean score and the share of frames that show it, as in left 0.72 (89 %); right 0.63 (100 %), and
+    absent the frames that do not, as in left 117-118 130-130. A .json file has a list of ears with
+    name, visible, seen, mean_score, absent as pairs of a first frame and the one after the last,
+    and corrected, the frames corrected by hand.
+
+    \b
+    Examples:
+      earvid batch clips/ --summary run.csv
+      earvid batch study.csv --summary study_results.csv
     """
     hush_opencv()
     if dry_run:
@@ -130,7 +144,7 @@ def command(
 
     for path in summaries:
         check_summary(path)
-    entries = gather(sources, output)
+    entries = gather(sources, output, told=say)
     if all(entry.is_prompted for entry in entries):
         refuse_given(ctx, "where every clip has a prompt", "ears", "only")
     if part is not None and not (entries := shard(entries, part)):
@@ -203,18 +217,28 @@ class _Live:
         self._done += 1
         with tqdm.external_write_mode(sys.stderr):
             say(f"{self._done}/{self._total} {result.clip}: {_line(result)}")
-            for ear in result.found:
-                say(
-                    f"{result.clip}: found the {ear['name']} ear on frame {ear['keyframe']}, "
-                    f"confidence {ear['confidence']:.2f}"
-                )
+            for line in _finds(result):
+                say(f"{result.clip}: {line}")
             for warning in result.warnings:
                 say(f"{result.clip}: {warning}")
+
+
+def _finds(result: ClipResult) -> list[str]:
+    """The ears that this run found; those of an earlier one were told then."""
+    if not result.tracked:
+        return []
+    advice = f"earvid qc {shlex.quote(result.store)}"
+    return [
+        find_line(ear["name"], f"frame {ear['keyframe']}", ear["confidence"], advice)
+        for ear in result.found
+    ]
 
 
 def _line(result: ClipResult) -> str:
     if result.error is not None:
         return result.error.removeprefix(f"{result.clip}: ")
+    if result.state == "complete":
+        return "complete before, nothing to do"
     if result.frames_per_second is None:
         return result.state
     return f"{result.state}, {result.tracked} frames at {result.frames_per_second:.1f} frames/s"

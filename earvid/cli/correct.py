@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from earvid.cli.found import check_keep, keep
-from earvid.cli.messages import hush_opencv
+from earvid.cli.messages import hush_opencv, say
 from earvid.cli.options import DEVICE, FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
 from earvid.cli.prompts import ITEMS, MODES, PromptCommand, box, point
@@ -19,7 +19,9 @@ from earvid.errors import UsageError
 if TYPE_CHECKING:
     from earvid.pipeline import TrackSettings
     from earvid.prompt import FramePrompt, Prompt
-    from earvid.store import StorePath
+    from earvid.store import Store, StorePath
+
+SAME_BOX = "This is the box of the tracked mask, so the mask will hardly change."
 
 
 @click.command("correct", cls=PromptCommand)
@@ -105,6 +107,11 @@ def command(
     The frame becomes a keyframe more, and the ear is tracked anew from it to the keyframes beside
     it or the ends of the clip, with the model and the settings of the store; all else stays as it
     is. 'earvid qc' shows which frames to correct.
+
+    \b
+    Examples:
+      earvid correct clip.earvid.zarr --frame 120 --box 412,160,498,301
+      earvid correct clip.earvid.zarr --frame 120 --point 455,230 --save-prompt all.json
     """
     hush_opencv()
     _refuse_modes(landmarks)
@@ -123,7 +130,9 @@ def command(
     _check_saved(prompt, save_prompt, overwrite)
     settings = settings_of(opened, checkpoint=checkpoint, device=device)
     clip = clip_path or _beside(store, opened.clip_name)
-    row = _run(clip, store, prompt, settings, dry_run)
+    if _is_tracked_box(opened, ear, frame, there):
+        say(SAME_BOX)
+    row = _run(clip, opened, prompt, settings, dry_run)
     if save_prompt is not None and not dry_run:
         keep(prompt, save_prompt, overwrite=overwrite)
     _tell(row, as_json)
@@ -171,17 +180,35 @@ def _beside(store: StorePath, clip_name: str) -> Path:
     return clip
 
 
+def _is_tracked_box(store: Store, ear: str | None, frame: int, given: FramePrompt) -> bool:
+    """Whether all that is said is a box, and that the tracked one to within a pixel."""
+    names = store.object_names
+    if given.box is None or len(given.points) or given.mask is not None or frame >= len(store):
+        return False
+    if ear not in names and len(names) > 1:
+        return False
+    tracked = store.tracks.box[frame, :, names.index(ear) if ear in names else 0]
+    return all(abs(one - other) <= 1 for one, other in zip(given.box, tracked, strict=True))
+
+
 def _run(
-    clip: Path, store: StorePath, prompt: Prompt, settings: TrackSettings, dry_run: bool
+    clip: Path, store: Store, prompt: Prompt, settings: TrackSettings, dry_run: bool
 ) -> dict[str, Any]:
     from earvid.pipeline import check, track
+    from earvid.pipeline.correct import planned
+    from earvid.pipeline.report import ear_dict, summarize
 
+    path = str(store.path)
     if dry_run:
-        _, decision = check(clip, prompt, str(store), settings=settings)
-        return {"clip": str(clip), "store": str(store), "would": decision}
+        _, decision = check(clip, prompt, path, settings=settings)
+        anew = planned(store, prompt) if decision == "correct" else {}
+        told = {name: [list(span) for span in found] for name, found in anew.items()}
+        row = {"clip": str(clip), "store": path, "would": decision}
+        return {**row, "corrected": told} if told else row
+    before = [ear_dict(ear) for ear in summarize(store)]  # which the correction replaces
     with progress_bar(clip.name) as progress:
-        report = track(clip, prompt, str(store), settings=settings, progress=progress)
-    return {"clip": str(clip), **report.to_dict()}
+        report = track(clip, prompt, path, settings=settings, progress=progress)
+    return {"clip": str(clip), **report.to_dict(), "before": before}
 
 
 def _tell(row: dict[str, Any], as_json: bool) -> None:
@@ -189,9 +216,23 @@ def _tell(row: dict[str, Any], as_json: bool) -> None:
         click.echo(to_json(row))
     elif "would" in row:
         click.echo(f"{row['clip']}: would {row['would']} {row['store']}")
+        for name, anew in row.get("corrected", {}).items():
+            count = sum(stop - start for start, stop in anew)
+            click.echo(f"  would track {name} anew on frames {spans(anew)} ({count} frames)")
     else:
         click.echo(f"{row['store']}: {row['tracked']} of {row['frames']} frames tracked anew")
-        for name, anew in row.get("corrected", {}).items():
-            click.echo(f"  {name}: tracked anew on frames {spans(anew)}")
+        before = {ear["name"]: ear for ear in row["before"]}
         for ear in row["ears"]:
-            click.echo(ear_line(ear))
+            anew = row.get("corrected", {}).get(ear["name"])
+            line = ear_line(ear) if anew is None else _changed_line(anew, ear, before[ear["name"]])
+            click.echo(line)
+
+
+def _changed_line(anew: list[list[int]], now: dict[str, Any], then: dict[str, Any]) -> str:
+    """What a correction did to an ear, beside what it was before."""
+    scores = ["none" if ear["mean_score"] is None else f"{ear['mean_score']:.2f}"
+              for ear in (now, then)]  # fmt: skip
+    return (
+        f"  {now['name']}: tracked anew on frames {spans(anew)}; visible on {now['visible']} "
+        f"frames (before {then['visible']}), mean score {scores[0]} ({scores[1]})"
+    )

@@ -11,6 +11,7 @@ MEASURED = {
     "model": "Segment photos, and track clips made from them, with one model.",
     "landmarks": "Measure how well landmarks are followed, on clips with exact truth.",
     "memory": "Compare the memory policies on clips with exact truth.",
+    "roi": "Compare crop sizes, their smoothing, and input sizes on clips with truth.",
     "bench": "Compare speed and memory with stock SAM 2, in one go on one machine.",
 }
 

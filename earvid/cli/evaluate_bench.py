@@ -100,6 +100,11 @@ def command(
 
     A row that fails does not stop the others; the exit code is 3 then. With --output, bench.json
     has after each run what is known so far.
+
+    \b
+    Examples:
+      earvid evaluate bench --output report
+      earvid evaluate bench --rows 'nano*' --frames 100
     """
     hush_opencv()
     if clip is None:

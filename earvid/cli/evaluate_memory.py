@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from earvid.cli.messages import hush_opencv, say
+from earvid.cli.comparing import ONLY, SEED, Watch, photo_stills, photos_option, write_tables
+from earvid.cli.messages import hush_opencv
 from earvid.cli.options import DEVICE, FILE, as_path, refuse_given
-from earvid.cli.progress import progress_bar
 from earvid.cli.tracking import POLICIES
 from earvid.cli.words import to_json
 
@@ -49,29 +47,11 @@ KINDS = ("clean", "occlusion", "reentry", "distractor", "crossing", "long")
     metavar="N",
     help="Clips of each kind, but for the one long clip of 2,000 frames; 10 give a verdict.",
 )
-@click.option(
-    "--photos",
-    multiple=True,
-    type=FILE,
-    callback=as_path,
-    metavar="FOLDER",
-    help="Folder with images/ and masks/ to cut ears from, instead of drawing them; can be given "
-    "again.",
+@photos_option(
+    "Folder with images/ and masks/ to cut ears from, instead of drawing them; can be given again."
 )
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="PATTERN",
-    help="Photos to use, such as 'closeup/bs03*'; can be given again; all by default.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of the clips.",
-)
+@ONLY
+@SEED
 @click.option(
     "--reentry",
     type=click.Choice(["anywhere", "nearby"]),
@@ -121,6 +101,11 @@ def command(
     All policies on all kinds take about a quarter of an hour on two cores, most of it for the long
     clip, and each further clip of every kind about 5 minutes; --kind and --policy shorten that.
     Judge by photos that the model did not learn from.
+
+    \b
+    Examples:
+      earvid evaluate memory --kind clean --policy fifo --policy gated
+      earvid evaluate memory --clips 10 --photos photos/ --output report
     """
     hush_opencv()
     if not photos:
@@ -141,18 +126,14 @@ def command(
         **report.to_dict(),
     }
     if output is not None:
-        _write(report, about, output)
+        write_tables(report, about, partial(_draw, report), output)
     click.echo(to_json(about) if as_json else report.to_text())
 
 
 def _material(photos: tuple[Path, ...], only: tuple[str, ...]) -> Material:
     from earvid.evaluate.memory_material import DrawnMaterial, PhotoMaterial
-    from earvid.train import find_stills, load_still, select
 
-    if not photos:
-        return DrawnMaterial()
-    refs = select(find_stills(photos), only) if only else find_stills(photos)
-    return PhotoMaterial([s for s in map(load_still, refs) if s is not None])
+    return PhotoMaterial(photo_stills(photos, only)) if photos else DrawnMaterial()
 
 
 def _measure(
@@ -168,32 +149,15 @@ def _measure(
         scout=load_scout(device=loaded.device) if reentry == "anywhere" else None,
     )
     with ExitStack() as stack:
-        watch = _Watch(stack, len(plan.policies))
-        return evaluate_memory(loaded.model, plan, material, session=session, progress=watch)
+        watch, ways = Watch(stack), f"{len(plan.policies)} policies"
+
+        def told(clip: str, done: int, length: int) -> None:
+            watch(clip, done, length, ways)
+
+        return evaluate_memory(loaded.model, plan, material, session=session, progress=told)
 
 
-class _Watch:
-    """Tells each clip: by a bar where a person sees it, else by a line."""
+def _draw(report: MemoryReport, folder: Path) -> None:
+    from earvid.evaluate.memory_plot import plot_memory
 
-    def __init__(self, stack: ExitStack, policies: int) -> None:
-        self._stack, self._policies, self._clip = stack, policies, ""
-
-    def __call__(self, clip: str, done: int, length: int) -> None:
-        """Take note of a frame."""
-        if clip != self._clip:
-            self._clip = clip
-            self._stack.close()
-            self._bar = self._stack.enter_context(progress_bar(clip))
-            if not sys.stderr.isatty():
-                say(f"{clip}: {length} frames, {self._policies} policies")
-        self._bar(done, length)
-
-
-def _write(report: MemoryReport, about: dict[str, object], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "table.csv").write_text(report.to_csv())
-    (folder / "table.json").write_text(to_json(about) + "\n")
-    if find_spec("matplotlib") is not None:
-        from earvid.evaluate.memory_plot import plot_memory
-
-        plot_memory(report, folder / "memory.png")
+    plot_memory(report, folder / "memory.png")

@@ -82,8 +82,15 @@ def command(
 ) -> None:
     """Write the results in STORE, or a part of them, for other tools.
 
-    An output is there wholly or not at all. Frames that are selected stay where thresholds take
+    An output is there wholly or not at all. Formats that need a package which is not installed fail
+    at the end, after all others are written. Frames that are selected stay where thresholds take
     their ears away, so that frame numbers hold.
+
+    \b
+    Examples:
+      earvid export clip.earvid.zarr --to coco
+      earvid export clip.earvid.zarr --to csv --to npz --min-score 0.8
+      earvid export clip.earvid.zarr --to mp4 --video crop
     """
     if list_formats:
         _list_formats()
@@ -96,13 +103,11 @@ def command(
         refuse_given(ctx, "without --to mp4", "picture", "clip_path")
     hush_opencv()
     from earvid.export import FORMATS, Selection, export, parse_frames
-    from earvid.export.formats import check_installed, find_format
+    from earvid.export.formats import check_installed, missing_package
     from earvid.store import Store
     from earvid.video import Clip
 
-    for name in formats:
-        find_format(name)
-        check_installed(name)
+    ready = [name for name in formats if missing_package(name) is None]
     selection = Selection(
         frames=None if frames is None else parse_frames(frames),
         ears=ears or None,
@@ -111,7 +116,7 @@ def command(
         min_confidence=min_confidence,
     )
     opened = Store.open(store)
-    for name in formats:
+    for name in ready:
         with ExitStack() as stack:
             shown = FORMATS[name].clip and picture != "matte"
             path = (clip_path or _beside(store, opened.clip_name)) if shown else None
@@ -128,6 +133,7 @@ def command(
                 progress=progress,
             )
         click.echo(made)
+    check_installed(*formats)
 
 
 def _list_formats() -> None:

@@ -154,6 +154,11 @@ def command(
     best weights, which 'earvid track --checkpoint' reads, a log, pictures, and report.json.
     Stopped and called again, the run goes on. For several GPUs and mixed precision:
     'accelerate launch -m earvid finetune ...'.
+
+    \b
+    Examples:
+      earvid finetune labeled/ --run runs/mine --minutes 30
+      earvid finetune labeled/ --run runs/mine --recipe image --replay photos/
     """
     hush_opencv()
     from earvid.finetune import FinetuneSettings, Sources, finetune

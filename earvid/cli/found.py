@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -29,7 +30,7 @@ class Search:
     """What to look for where nobody gave a prompt.
 
     Args:
-        ears: at most so many, or as many as are certain.
+        ears: at most so many, or as many as are likely enough.
         only: of this side alone.
         save: file to write the prompt to.
     """
@@ -49,7 +50,7 @@ def search_options(function: F) -> F:
     """Add the options of :class:`Search` to a command."""
     options = (
         click.option("--ears", type=click.IntRange(1, 255), metavar="N",
-                     help="Without a prompt: at most N ears, the most certain first."),
+                     help="Without a prompt: at most N ears, of the highest confidences."),
         click.option("--only", type=click.Choice(["left", "right"]),
                      help="Without a prompt: ears of this side of the person."),
         save_option("Without a prompt: write the one that was found to a file."),
@@ -112,30 +113,59 @@ def find(
     if note is None:
         say(f"{clip.name}: taking the prompt that {store} has")
     else:
-        _say_chosen(clip, prompt, note)
+        _say_chosen(clip, store, prompt, note)
     if search.save is not None:
         (check_keep if dry_run else keep)(prompt, search.save, overwrite=overwrite)
     return prompt, note
 
 
-def _say_chosen(clip: Path, prompt: Prompt, note: dict[str, Any]) -> None:
-    for ear, about in zip(prompt.objects, note["ears"], strict=True):
+def _say_chosen(clip: Path, store: StorePath, prompt: Prompt, note: dict[str, Any]) -> None:
+    names = [ear.name for ear in prompt.objects]
+    for number, (ear, about) in enumerate(zip(prompt.objects, note["ears"], strict=True)):
         box = ear.frames[ear.first_keyframe].box
         assert box is not None
-        say(
-            f"{clip.name}: found the {ear.name} ear on frame {ear.first_keyframe} at "
-            f"{','.join(f'{value:g}' for value in box)}, confidence {about['confidence']:.2f}"
-        )
+        where = f"frame {ear.first_keyframe} at {','.join(f'{value:g}' for value in box)}"
+        advice = f"earvid qc {shlex.quote(str(store))}; {_without(names, number)}"
+        say(f"{clip.name}: {find_line(ear.name, where, about['confidence'], advice)}")
+
+
+def find_line(name: str, where: str, confidence: float, advice: str) -> str:
+    """What is said of an ear that was found.
+
+    Args:
+        name: of the ear.
+        where: it was found.
+        confidence: over the clip.
+        advice: what to do about a weak find.
+    """
+    from earvid.detect import SURE
+
+    said = f"found the {name} ear on {where}, confidence {confidence:.2f}"
+    return f"{said}: weak, look at it ({advice})" if confidence < SURE else said
+
+
+def _without(names: Sequence[str], number: int) -> str:
+    """How to have one of the ears left out, which come with the most certain first."""
+    sides = [name.split("_")[0] for name in names]
+    others = {*sides[:number], *sides[number + 1 :]}
+    if len(others) == 1 and sides[number] not in others:
+        return f"--only {others.pop()} leaves it out"
+    if number:
+        return f"--ears {number} leaves it out"
+    return "--box says where it is"
 
 
 def keep(prompt: Prompt, path: Path, *, overwrite: bool) -> None:
-    """Write a prompt to a file, unless that holds it already.
+    """Write a prompt to a file, unless that holds it already, and say so.
 
     Raises:
         PromptError: the file holds something else, or cannot be written.
     """
     if check_keep(prompt, path, overwrite=overwrite):
         prompt.save(path, overwrite=overwrite)
+        say(f"The prompt is written to {path}.")
+    else:
+        say(f"The prompt is in {path} already.")
 
 
 def check_keep(prompt: Prompt, path: Path, *, overwrite: bool) -> bool:

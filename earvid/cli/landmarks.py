@@ -58,6 +58,10 @@ def command(
 
     Correct them there, and track the clip again with the file as a further keyframe: the landmarks
     are followed anew from it. Landmarks that are lost on the frame are left out.
+
+    \b
+    Examples:
+      earvid landmarks clip.earvid.zarr --frame 150 --to fix.json
     """
     if not smooth:
         refuse_given(ctx, "without --smooth", "window")

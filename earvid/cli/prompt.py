@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +15,29 @@ from earvid.cli.messages import hush_opencv, say
 from earvid.cli.options import FILE, as_path
 from earvid.cli.progress import progress_bar
 from earvid.cli.words import to_json
+from earvid.prompt import path_beside
 
 if TYPE_CHECKING:
-    from earvid.detect import Candidate, FoundEar
+    from earvid.detect import Candidate, Judgment
+    from earvid.detect.choose import Verifier
+    from earvid.video import Clip
 
 SHOWN = 3  # keyframes of an ear that are listed
+HEAD = (
+    f"{'name':10} {'frame':>6} {'time':>8}  {'confidence':>10} {'over clip':>9} {'quality':>8}  "
+    f"{'box':27}  taken"
+)
 
 
 @click.command("prompt")
 @click.argument("clip", type=FILE, callback=as_path)
-@click.option("--png", type=FILE, callback=as_path, metavar="FILE.png", help="Draw the candidates.")
+@click.option(
+    "--png",
+    type=FILE,
+    callback=as_path,
+    metavar="FILE.png",
+    help="Draw the candidates; gray are those that would not be taken.",
+)
 @save_option("Write the prompt that 'earvid track' would use.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -31,16 +46,20 @@ def command(
 ) -> int:
     """Find the ears of a CLIP and list their best keyframes, without tracking.
 
-    Confidence is the probability that the box holds an ear; quality also counts how sharp, large
-    and turned to the camera it is. Ends with 1 when there is no ear. --save-prompt writes what
-    'earvid track' would take without a prompt: ears that are certain and that its default model
-    sees, too.
+    Confidence is the probability that the box holds an ear, and over clip that of the ear from its
+    best frames, which 'earvid track' tells; quality also counts how sharp, large and turned to the
+    camera it is. Ends with 1 when there is no ear.
+
+    Taken is what 'earvid track' would take without a prompt: ears of 0.5 or more over the clip, or
+    0.3 for the second ear of a head, that its default model sees, too. Below 0.5 a find is weak.
+
+    \b
+    Examples:
+      earvid prompt clip.mp4 --png candidates.png
+      earvid prompt clip.mp4 --save-prompt clip.prompt.json
     """
     hush_opencv()
-    from earvid.batch.prompts import second_look
-    from earvid.detect import candidate_sheet, choose_prompt, find_ears, load_detector
-    from earvid.models import DEFAULT_MODEL, load_model
-    from earvid.pipeline import TrackSettings
+    from earvid.detect import candidate_sheet, find_ears, judge_ears, load_detector, prompt_of
     from earvid.render import write_png
     from earvid.render._output import checked_output
     from earvid.video import Clip
@@ -51,46 +70,95 @@ def command(
             checked_output(png, ".png", source=source.info.path, overwrite=overwrite)
         with progress_bar(f"{clip.name}: looking for ears") as progress:
             ears = find_ears(source, detector, progress=progress)
+        judged = judge_ears(source, ears, verifier=_second_look())
         shown = [candidate for ear in ears for candidate in ear.candidates[:SHOWN]]
-        _print(clip, ears, shown, as_json)
+        _print(clip, judged, as_json)
         if png is not None and shown:
-            write_png(png, candidate_sheet(source, shown))
+            taken = [one.keyframe for one in judged]
+            write_png(png, candidate_sheet(source, shown, [c for c in shown if c not in taken]))
             say(f"The candidates are drawn in {png}.")
         if save_prompt is not None:
-            verifier = second_look(load_model(DEFAULT_MODEL), TrackSettings())
-            chosen = choose_prompt(source, ears, detector, verifier=verifier)
-            keep(chosen.prompt, save_prompt, overwrite=overwrite)
+            keep(prompt_of(clip, judged, detector).prompt, save_prompt, overwrite=overwrite)
+    if ears and not as_json:
+        _say_next(clip, judged, save_prompt)
     return 0 if ears else 1
 
 
-def _print(clip: Path, ears: Sequence[FoundEar], shown: Sequence[Candidate], as_json: bool) -> None:
+def _second_look() -> Verifier:
+    """That of 'earvid track', whose model is loaded when it is asked for the first time."""
+    from earvid.batch.prompts import second_look
+    from earvid.models import DEFAULT_MODEL, load_model
+    from earvid.pipeline import TrackSettings
+
+    @cache
+    def verifier() -> Verifier:
+        return second_look(load_model(DEFAULT_MODEL), TrackSettings())
+
+    def verify(clip: Clip, candidate: Candidate) -> bool:
+        return verifier()(clip, candidate)
+
+    return verify
+
+
+def _print(clip: Path, judged: Sequence[Judgment], as_json: bool) -> None:
     if as_json:
-        click.echo(to_json(_document(clip, ears)))
-    elif not ears:
+        click.echo(to_json(_document(clip, judged)))
+    elif not judged:
         say(f"No ear was found in {clip}.")
     else:
-        click.echo(f"{'name':10} {'frame':>6} {'time':>8}  {'confidence':>10} {'quality':>8}  box")
-        for c in shown:
-            box = ",".join(f"{value:g}" for value in c.box)
-            click.echo(
-                f"{c.name:10} {c.frame:6d} {c.time:8.2f}  {c.confidence:10.2f} {c.quality:8.2f}  "
-                f"{box}"
-            )
+        click.echo(HEAD)
+        for one in judged:
+            for c in one.ear.candidates[:SHOWN]:
+                box = ",".join(f"{value:g}" for value in c.box)
+                click.echo(
+                    f"{c.name:10} {c.frame:6d} {c.time:8.2f}  {c.confidence:10.2f} "
+                    f"{one.ear.confidence:9.2f} {c.quality:8.2f}  {box:27}  {_taken(one, c)}"
+                )
 
 
-def _document(clip: Path, ears: Sequence[FoundEar]) -> dict[str, Any]:
+def _taken(one: Judgment, candidate: Candidate) -> str:
+    """Whether a candidate is taken, and if not, why."""
+    from earvid.detect import SURE
+
+    if one.keyframe is None:
+        return f"no: {one.why}"
+    if one.keyframe != candidate:
+        return f"no: frame {one.keyframe.frame} is"
+    return "yes" if one.ear.confidence >= SURE else "yes, but weak: look at it"
+
+
+def _say_next(clip: Path, judged: Sequence[Judgment], saved: Path | None) -> None:
+    """End with the command that comes next."""
+    from earvid.detect import refusal
+
+    if all(one.keyframe is None for one in judged):
+        say(refusal(clip, [one.ear for one in judged]))
+        return
+    words, beside = ["earvid", "track", str(clip)], path_beside(clip)
+    if saved is not None and saved.resolve() != beside.resolve():
+        words += ["--prompt", str(saved)]
+    elif saved is None and beside.is_file():
+        say(f"Beside the clip is {beside}, which 'earvid track' takes instead.")
+    say(f"To track them, run: {shlex.join(words)}")
+
+
+def _document(clip: Path, judged: Sequence[Judgment]) -> dict[str, Any]:
     from earvid.detect import SURE
 
     return {
         "clip": str(clip),
         "ears": [
             {
-                "name": ear.name,
-                "confidence": round(ear.confidence, 4),
-                "certain": ear.confidence >= SURE,
-                "seen": ear.seen,
-                "candidates": [c.to_dict() for c in ear.candidates[:SHOWN]],
+                "name": one.ear.name,
+                "confidence": round(one.ear.confidence, 4),
+                "certain": one.ear.confidence >= SURE,
+                "taken": one.keyframe is not None,
+                "why": one.why or None,
+                "seen": one.ear.seen,
+                "candidates": [
+                    {**c.to_dict(), "taken": c == one.keyframe} for c in one.ear.candidates[:SHOWN]
+                ],
             }
-            for ear in ears
+            for one in judged
         ],
     }

@@ -65,9 +65,16 @@ def command(
     A page needs no network and no other file. It shows the clip, its ears over time, and the spans
     that are worth a look, the most doubtful first, each with the command that corrects it.
 
-    STORE may also be a folder with stores, whose batch summaries are read too, or such a summary:
-    clips that failed are listed with the reason. The page of all clips is qc.html in that folder,
-    or above the stores.
+    STORE may also be a folder with stores, or a summary of a batch. Of a folder, the summaries in
+    it are read too, and what those beside it and in the current folder say of its clips: clips that
+    failed are listed with the reason. The page of all clips is qc.html in that folder, or above the
+    stores.
+
+    \b
+    Examples:
+      earvid qc clip.earvid.zarr
+      earvid qc clips/
+      earvid qc clip.earvid.zarr --memory bank.png
     """
     hush_opencv()
     if memory is not None:

@@ -71,7 +71,13 @@ def command(
     end: int | None,
     overwrite: bool,
 ) -> None:
-    """Draw the results in STORE over its clip: contours, boxes, scores and absences."""
+    """Draw the results in STORE over its clip: contours, boxes, scores and absences.
+
+    \b
+    Examples:
+      earvid render clip.earvid.zarr
+      earvid render clip.earvid.zarr --sheet sheet.png --count 24
+    """
     from earvid.render import contact_sheet, render_store
     from earvid.store import RemotePath, Store
     from earvid.video import Clip

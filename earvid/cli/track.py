@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from earvid.prompt import prompt_beside
 
 if TYPE_CHECKING:
     from earvid.models import LoadedModel
-    from earvid.pipeline import Sureness, TrackSettings
+    from earvid.pipeline import Sureness, TrackReport, TrackSettings
     from earvid.prompt import Prompt
     from earvid.store import StorePath
 
@@ -39,6 +40,7 @@ class _Job:
     model: LoadedModel | None
     overwrite: bool
     dry_run: bool
+    quiet: bool
 
 
 @click.command("track", cls=PromptCommand)
@@ -84,6 +86,12 @@ def command(
     A complete store is corrected when the prompt has got more keyframes, another prompt on some of
     them, or more ears: each ear is tracked anew from a keyframe that changed to the keyframes
     beside it or the ends of the clip, and all else stays as it is. --overwrite tracks all anew.
+
+    \b
+    Examples:
+      earvid track clip.mp4
+      earvid track clip.mp4 --box 412,160,498,301 --keyframe 30
+      earvid track clip.mp4 --only right --save-prompt clip.prompt.json
     """
     hush_opencv()
     prompt = given_prompt(ctx, keyframe, prompt_file)  # errors in it do not wait for PyTorch
@@ -98,7 +106,7 @@ def command(
     shared = len(clips) > 1 or dry_run
     loaded = settings.load() if shared else None
     search = Search(ears, only, save_prompt)
-    job = _Job(prompt, search, output, settings, loaded, overwrite, dry_run)
+    job = _Job(prompt, search, output, settings, loaded, overwrite, dry_run, as_json)
     if len(clips) == 1:
         rows = [_tell(_run(clips[0], job), as_json)]
     else:
@@ -159,16 +167,24 @@ def _run(clip: Path, job: _Job) -> dict[str, Any]:
     for warning in report.warnings:
         say(f"{clip.name}: {warning}")
     for name, guess in report.guessed.items() if report.tracked else ():
-        say(f"{clip.name}: {_guess(name, guess)}")
+        say(f"{clip.name}: {_guess(name, guess, report)}")
     return {"clip": str(clip), **report.to_dict(), **({"found": found["ears"]} if found else {})}
 
 
-def _guess(name: str, guess: Sureness) -> str:
+def _guess(name: str, guess: Sureness, report: TrackReport) -> str:
     """What is said of guessed landmarks."""
-    said = f"frame {guess.frame}, with {guess.sure:.0%} certainty"
     if guess.used:
-        return f"landmarks of {name} were guessed on {said}"
-    return f"no landmarks of {name}: a guess on {said} is not sure enough; give some"
+        return (
+            f"landmarks of {name} were guessed on frame {guess.frame}, with {guess.sure:.0%} "
+            f"certainty"
+        )
+    several = ["--ear", name] if len(report.ears) > 1 else []
+    words = ["earvid", "correct", str(report.store), *several, "--frame", str(guess.frame)]
+    return (
+        f"{name} has no landmarks, since a guess on frame {guess.frame} would be right with a "
+        f"probability of {guess.sure:.0%} only; to give some, run: {shlex.join(words)} "
+        f"--landmarks FILE"
+    )
 
 
 def _prompt_for(clip: Path, job: _Job) -> tuple[Prompt, dict[str, Any] | None, LoadedModel | None]:
@@ -182,6 +198,8 @@ def _prompt_for(clip: Path, job: _Job) -> tuple[Prompt, dict[str, Any] | None, L
     if given is not None:
         if job.search.options:
             raise UsageError(f"{job.search.options[0]} does nothing beside {given.source}.")
+        if job.prompt is None and not job.quiet:
+            say(f"{clip.name}: using {given.source}")
         return given, None, job.model
     models = [] if job.model is None else [job.model]
 

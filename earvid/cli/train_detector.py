@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 )
 @trunk_weights("ImageNet weights of EfficientNet-Lite0 to start a new run from.")
 @minutes(35.0)
+@count("--drawn", 60, "Drawn ears that are learned from beside the photos.")
 @count("--batch", 16, "Scenes in one step.")
 @count("--seed", 0, "Of the scenes.", least=0)
 @THREADS
@@ -65,6 +66,7 @@ def command(
     faces_right: tuple[str, ...],
     trunk_weights: Path | None,
     minutes: float,
+    drawn: int,
     batch: int,
     seed: int,
     threads: int,
@@ -92,7 +94,9 @@ def command(
     for ref in refs:
         kinds.setdefault(ref.name.rsplit("/", 1)[0], []).append(ref)
     groups = [load_photos(kind, book, cache) for kind in kinds.values()]
-    settings = DetectorSettings(minutes=minutes, batch=batch, seed=seed, threads=threads)
+    settings = DetectorSettings(
+        minutes=minutes, drawn=drawn, batch=batch, seed=seed, threads=threads
+    )
     trainer = DetectorTrainer(
         run,
         settings,

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from earvid.spans import written
+
 MAX_SPANS = 8  # an ear that flickers would fill the screen
 
 
@@ -26,7 +28,7 @@ def ear_line(ear: dict[str, Any]) -> str:
 
 def spans(half_open: Sequence[Sequence[int]]) -> str:
     """Write spans of frames as people do, the last frame included: ``3–4, 7``."""
-    shown = [f"{a}–{b - 1}" if b - a > 1 else str(a) for a, b in half_open[:MAX_SPANS]]
+    shown = [written(first, stop) for first, stop in half_open[:MAX_SPANS]]
     more = len(half_open) - len(shown)
     return ", ".join(shown) + (f" and {more} more spans" if more else "")
 

@@ -4,10 +4,14 @@ from earvid.detect.candidates import Candidate, FoundEar, find_ears
 from earvid.detect.choose import (
     SURE,
     FoundPrompt,
+    Judgment,
     Wanted,
     choose_prompt,
     command_for,
     find_prompt,
+    judge_ears,
+    prompt_of,
+    refusal,
 )
 from earvid.detect.detector import Detection, EarDetector, load_detector
 from earvid.detect.evaluate import DetectionScores, score_detector
@@ -28,6 +32,7 @@ __all__ = [
     "EarScout",
     "FoundEar",
     "FoundPrompt",
+    "Judgment",
     "TrackerVerifier",
     "Wanted",
     "candidate_sheet",
@@ -35,9 +40,12 @@ __all__ = [
     "command_for",
     "find_ears",
     "find_prompt",
+    "judge_ears",
     "load_detector",
     "load_scout",
+    "prompt_of",
     "recall_prompt",
+    "refusal",
     "score_detector",
     "scout_digests",
 ]

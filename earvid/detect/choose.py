@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,10 @@ SURE = 0.5
 """Confidence from which an ear is tracked unasked; checkpoints/EAR_DETECTOR_CARD.md says why."""
 
 SURE_BESIDE = 0.3
-"""The same for the second ear of a head: where one ear is, the other is likely to be its mirror."""
+"""The same for the second ear of a head: where one ear is, the other is likely to be its mirror.
+
+Such an ear of a confidence below :data:`SURE` is a weak find, and whoever tells of it says so.
+"""
 
 MOST_EARS = 8  # a crowd would take memory and time that nobody asked for
 _TRIES = 3  # keyframes of an ear that are shown to the tracking model
@@ -47,6 +50,21 @@ class Wanted:
     def of(self, found: Sequence[FoundEar]) -> list[FoundEar]:
         """The ears of the side that is asked for."""
         return [e for e in found if self.only in (None, e.name.split("_")[0])]
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """Whether an ear is tracked unasked.
+
+    Args:
+        ear: the ear.
+        keyframe: where it is prompted; None if it is left out.
+        why: it is left out, in a few words.
+    """
+
+    ear: FoundEar
+    keyframe: Candidate | None
+    why: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,17 +117,49 @@ def choose_prompt(
     verifier: Verifier | None = None,
     wanted: Wanted = Wanted(),
 ) -> FoundPrompt:
-    """Make a prompt of the ears that are certain; see :func:`find_prompt`."""
-    chosen: list[tuple[FoundEar, Candidate]] = []
+    """Make a prompt of the ears that are likely enough; see :func:`find_prompt`."""
+    judged = judge_ears(clip, ears, verifier=verifier, wanted=wanted)
+    return prompt_of(Path(clip.info.path), judged, detector, wanted)
+
+
+def judge_ears(
+    clip: Clip,
+    ears: Sequence[FoundEar],
+    *,
+    verifier: Verifier | None = None,
+    wanted: Wanted = Wanted(),
+) -> tuple[Judgment, ...]:
+    """Decide which ears are tracked unasked, the most certain first; see :func:`find_prompt`."""
+    judged: list[Judgment] = []
     for ear in ears:
-        beside = ear.beside in {other.name for other, _ in chosen}
-        sure = ear.confidence >= (SURE_BESIDE if beside else SURE)
-        if sure and len(chosen) < wanted.ears:
-            keyframe = _believable(clip, ear, verifier)
-            if keyframe is not None:
-                chosen.append((ear, keyframe))
+        taken = {one.ear.name for one in judged if one.keyframe is not None}
+        judged.append(_judgment(clip, ear, taken, verifier, wanted))
+    return tuple(judged)
+
+
+def _judgment(
+    clip: Clip, ear: FoundEar, taken: Collection[str], verifier: Verifier | None, wanted: Wanted
+) -> Judgment:
+    needed = SURE_BESIDE if ear.beside in taken else SURE
+    if ear.confidence < needed:
+        return Judgment(ear, None, f"below {needed:g} over the clip")
+    if len(taken) >= wanted.ears:
+        return Judgment(ear, None, f"{wanted.ears} others are more certain")
+    keyframe = _believable(clip, ear, verifier)
+    return Judgment(ear, keyframe, "" if keyframe else "the tracking model sees no ear there")
+
+
+def prompt_of(
+    clip: Path, judged: Sequence[Judgment], detector: EarDetector, wanted: Wanted = Wanted()
+) -> FoundPrompt:
+    """Make a prompt of what :func:`judge_ears` gave.
+
+    Raises:
+        NoEarError: no ear is taken.
+    """
+    chosen = [(one.ear, one.keyframe) for one in judged if one.keyframe is not None]
     if not chosen:
-        raise NoEarError(refusal(Path(clip.info.path), ears))
+        raise NoEarError(refusal(clip, [one.ear for one in judged]))
     objects = tuple(
         ObjectPrompt(id=n, name=ear.name, frames={key.frame: FramePrompt(box=key.box)})
         for n, (ear, key) in enumerate(chosen, 1)

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.ops import box_iou, nms
 
 from earvid.detect.network import DEEPEST, STRIDE, DetectorConfig, EarNetwork, Maps
 from earvid.errors import ModelError, UsageError
@@ -148,6 +147,8 @@ def _letterbox(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 def _distinct(rows: Tensor) -> Tensor:
     """One row per ear, most confident first: no repetitions, no parts of ears."""
+    from torchvision.ops import nms  # which takes seconds, and most of the package needs none
+
     kept = rows[nms(rows[:, :4], rows[:, 4], _OVERLAP)]
     fused = [_fused(row, rows) for row in kept]
     whole = [row for row in fused if not any(_is_part(row, other) for other in fused)]
@@ -156,6 +157,8 @@ def _distinct(rows: Tensor) -> Tensor:
 
 def _fused(row: Tensor, rows: Tensor) -> Tensor:
     """A row with the mean box of all that found the same ear (Solovyev et al. 2021)."""
+    from torchvision.ops import box_iou
+
     same = rows[box_iou(row[None, :4], rows[:, :4])[0] >= _OVERLAP]
     box = (same[:, :4] * same[:, 4:5]).sum(0) / same[:, 4].sum()
     return torch.cat([box, row[4:]])
@@ -219,6 +222,8 @@ def detector_file() -> Path:
 
 def overlaps(boxes: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float32]:
     """IoU of every box with every other, ``(len(boxes), len(others))``."""
+    from torchvision.ops import box_iou
+
     a, b = (torch.tensor(list(x), dtype=torch.float32).reshape(-1, 4) for x in (boxes, others))
     grown = torch.tensor([0.0, 0.0, 1.0, 1.0])  # from pixel centers to edges
     return np.asarray(box_iou(a + grown, b + grown).numpy(), np.float32)

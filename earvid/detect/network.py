@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
-import timm
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
@@ -98,6 +97,8 @@ class EarNetwork(nn.Module):
 
     def __init__(self, config: DetectorConfig = DetectorConfig()) -> None:
         super().__init__()
+        import timm  # which takes seconds, and who only asks for the file of the weights needs none
+
         self.config = config
         self.trunk = timm.create_model(
             _TRUNK, pretrained=False, features_only=True, out_indices=(4,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import cv2
 import numpy as np
@@ -18,21 +18,26 @@ _GAP = 6
 _BACKGROUND = 24
 _STRIP = 26  # pixels of the caption's height
 _TEXT_SCALE = 0.5
+_GRAY = (150, 150, 150)
 Image = NDArray[np.uint8]
 
 
-def candidate_sheet(clip: Clip, candidates: Sequence[Candidate]) -> Image:
+def candidate_sheet(
+    clip: Clip, candidates: Sequence[Candidate], passed_over: Collection[Candidate] = ()
+) -> Image:
     """Draw every candidate on its frame, with its surroundings enlarged beside it.
 
     Args:
         clip: the open clip that they were found in.
         candidates: at least one.
+        passed_over: those that would not be taken; their boxes are gray.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB.
     """
     names = list(dict.fromkeys(c.name for c in candidates))
-    tiles = [_tile(clip, c, PALETTE[names.index(c.name) % len(PALETTE)]) for c in candidates]
+    colors = {name: PALETTE[n % len(PALETTE)] for n, name in enumerate(names)}
+    tiles = [_tile(clip, c, _GRAY if c in passed_over else colors[c.name]) for c in candidates]
     columns = max(1, math.ceil(math.sqrt(len(tiles) / 2)))
     height, width = tiles[0].shape[:2]
     rows = -(-len(tiles) // columns)

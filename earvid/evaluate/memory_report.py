@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from earvid.evaluate.memory_scores import EarScore, clip_quality, in_time
+from earvid.evaluate.tables import aligned, mean, percent, plain, shown
 
 ALL = "all"
 
@@ -48,14 +49,14 @@ class ClipResult:
             "kind": self.kind,
             "clip": self.clip,
             "frames": self.frames,
-            "j_and_f": _plain(clip_quality(self.scores)),
-            "j_and_f_after_return": _plain(clip_quality(self.scores, after=True)),
+            "j_and_f": plain(clip_quality(self.scores)),
+            "j_and_f_after_return": plain(clip_quality(self.scores, after=True)),
             "frames_until_found": [delay for e in ears for delay in e.found],
             "absent_frames": absent.size,
             "painted_absent_frames": int(absent.sum()),
             "swaps": sum(e.swaps for e in ears),
             "frames_on_another_ear": sum(int(e.taken.sum()) for e in ears),
-            "ms_per_frame": _plain(self.ms_per_frame, 2),
+            "ms_per_frame": plain(self.ms_per_frame, 2),
             "bank_bytes": self.bank_bytes,
             "bank_full_at": self.bank_full_at,
         }
@@ -141,22 +142,22 @@ class MemoryReport:
     def row(self, policy: str, kind: str = ALL) -> Row:
         """Sum up one policy."""
         chosen = [r for r in self.results if r.policy == policy and kind in (ALL, r.kind)]
-        plain = [r.to_dict() for r in chosen]
-        delays = [delay for one in plain for delay in one["frames_until_found"]]
-        absent = sum(one["absent_frames"] for one in plain)
-        painted = sum(one["painted_absent_frames"] for one in plain)
+        told = [r.to_dict() for r in chosen]
+        delays = [delay for one in told for delay in one["frames_until_found"]]
+        absent = sum(one["absent_frames"] for one in told)
+        painted = sum(one["painted_absent_frames"] for one in told)
         return Row(
             policy=policy,
             kind=kind,
             clips=len(chosen),
-            j_and_f=_mean(one["j_and_f"] for one in plain),
-            j_and_f_after_return=_mean(one["j_and_f_after_return"] for one in plain),
+            j_and_f=mean(one["j_and_f"] for one in told),
+            j_and_f_after_return=mean(one["j_and_f_after_return"] for one in told),
             returns=len(delays),
             found_within_10=in_time(delays),
             absent_frames=absent,
             false_presence=round(painted / absent, 4) if absent else None,
-            swapped_clips=sum(one["swaps"] > 0 for one in plain),
-            ms_per_frame=_mean((one["ms_per_frame"] for one in plain), 2),
+            swapped_clips=sum(one["swaps"] > 0 for one in told),
+            ms_per_frame=mean((one["ms_per_frame"] for one in told), 2),
             bank_bytes=max(r.bank_bytes for r in chosen),
             bank_full_at=max(r.bank_full_at for r in chosen),
         )
@@ -186,7 +187,7 @@ class MemoryReport:
         for cells, row in zip(rows, self.rows(), strict=True):
             cost = self.further[row.policy].further
             cells.append(f"{cost:.1f}" if row.kind == self.rows()[0].kind else "")
-        lines = [*_aligned([[*(title for title, _ in _COLUMNS), "ms further ear"], *rows])]
+        lines = [*aligned([[*(title for title, _ in _COLUMNS), "ms further ear"], *rows])]
         for at in range(len(lines) - len(self.policies), 1, -len(self.policies)):
             lines.insert(at, "")
         same = self.shared
@@ -197,10 +198,10 @@ _SHARED = "A further ear in the same crop, which is encoded once, takes {:.1f} m
 _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("clips", lambda row: f"{row.clips} {row.kind}"),
     ("policy", lambda row: row.policy),
-    ("J&F", lambda row: _shown(row.j_and_f)),
-    ("after return", lambda row: _shown(row.j_and_f_after_return)),
+    ("J&F", lambda row: shown(row.j_and_f)),
+    ("after return", lambda row: shown(row.j_and_f_after_return)),
     ("found in 10", lambda row: f"{row.found_within_10}/{row.returns}" if row.returns else "-"),
-    ("false presence", lambda row: _percent(row.false_presence)),
+    ("false presence", lambda row: percent(row.false_presence)),
     ("swapped clips", lambda row: str(row.swapped_clips)),
     ("ms/frame", lambda row: "-" if row.ms_per_frame is None else f"{row.ms_per_frame:.1f}"),
     ("bank KiB", lambda row: f"{row.bank_bytes / 1024:.0f}"),
@@ -208,33 +209,5 @@ _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column < 2 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _mean(values: Any, digits: int = 4) -> float | None:
-    there = [value for value in values if value is not None]
-    return round(float(np.mean(there)), digits) if there else None
-
-
-def _plain(value: float, digits: int = 4) -> float | None:
-    return None if np.isnan(value) else round(float(value), digits)
-
-
 def _cost(one: FurtherEar) -> dict[str, float | None]:
-    return {"first": _plain(one.first, 2), "further": _plain(one.further, 2)}
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
+    return {"first": plain(one.first, 2), "further": plain(one.further, 2)}

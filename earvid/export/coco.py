@@ -100,7 +100,7 @@ def _annotation(view: View, item: Item, place: int) -> dict[str, Any]:
         "bbox": [float(value) for value in coder.toBbox(packed)],
         "area": int(coder.area(packed)),
         "iscrowd": 0,
-        "attributes": {"ear": ear.name, "corrected": item.status == 2},
+        "attributes": {"ear": ear.name, "corrected": bool(item.corrected[place])},
     }
     if np.isfinite(item.score[place]):
         entry["score"] = round(float(item.score[place]), 6)

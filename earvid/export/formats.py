@@ -181,17 +181,24 @@ def output_path(
     return target
 
 
-def check_installed(to: str) -> None:
-    """See that what a format needs is installed.
+def missing_package(to: str) -> str | None:
+    """A package that a format needs and that is not installed."""
+    return next((name for name in find_format(to).needs if find_spec(name) is None), None)
+
+
+def check_installed(*formats: str) -> None:
+    """See that what formats need is installed.
 
     Raises:
         EarvidError: it is not; the sentence names the extra.
     """
-    for package in find_format(to).needs:
-        if find_spec(package) is None:
-            raise EarvidError(
-                f"Exporting to {to} needs {package}: install it with pip install 'earvid[export]'."
-            )
+    lacking = {to: package for to in formats if (package := missing_package(to)) is not None}
+    if lacking:
+        raise EarvidError(
+            f"Exporting to {' and '.join(lacking)} needs "
+            f"{' and '.join(dict.fromkeys(lacking.values()))}: install that with pip install "
+            f"'earvid[export]', or in a clone with pip install '.[export]'."
+        )
 
 
 def _check_sources(

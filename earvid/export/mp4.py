@@ -102,8 +102,10 @@ def _ear_marks(view: View, item: Item, place: int) -> EarMarks:
         id=ear.id,
         name=ear.name,
         present=bool(item.shown[place]),
+        corrected=bool(item.corrected[place]),
         score=float(item.score[place]),
         box=(x0, y0, x1, y1) if np.isfinite(box).all() else None,
         landmarks=item.position[place].astype(np.float64),
         visible=item.visible[place],
+        confidence=item.confidence[place].astype(np.float64),
     )

@@ -41,5 +41,5 @@ def _row(view: View, item: Item, place: int) -> list[object]:
         number(item.presence[place]),
         area,
         *map(number, item.box[place]),
-        int(item.status == 2),
+        int(item.corrected[place]),
     ]

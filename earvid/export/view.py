@@ -27,6 +27,7 @@ class Item:
         index: of the frame.
         time: seconds from the first frame of the clip.
         status: 1 done, 2 done and corrected by hand.
+        corrected: (E,) bool, ears that were corrected by hand there.
         shown: (E,) bool.
         mask: (H, W) uint8 ids of the ears that are shown; empty where masks were not asked for.
         box: (E, 4) float32 x0, y0, x1, y1 in source-frame pixels, NaN = none.
@@ -40,6 +41,7 @@ class Item:
     index: int
     time: float
     status: int
+    corrected: NDArray[np.bool_]
     shown: NDArray[np.bool_]
     mask: NDArray[np.uint8]
     box: NDArray[np.float32]
@@ -76,6 +78,7 @@ class View:
         self.keypoints = store.keypoints
         self._min_confidence = selection.min_confidence
         self._columns = [ear.column for ear in self.ears]
+        self._corrected = store.corrected[:, self._columns]
         with reading(store.path, "The tracks"):
             group = store.group("tracks")
             self._arrays: dict[str, Any] = {name: group[name] for name in PER_FRAME}
@@ -161,6 +164,7 @@ class View:
             index=frame,
             time=float(self.store.times[frame]),
             status=int(row["status"]),
+            corrected=self._corrected[frame],
             shown=shown,
             mask=mask,
             box=np.where(shown[:, None], row["box"][:, columns].T, np.nan).astype(np.float32),

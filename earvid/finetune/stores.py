@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from earvid.errors import EarvidError, StoreError
 from earvid.finetune.subjects import clip_subject
-from earvid.store import CORRECTED, PENDING, Store
+from earvid.store import PENDING, Store
 from earvid.train.photos import DETAIL, Photo, PhotoCache, shrink, shrink_mask
 from earvid.train.stills import MIN_EAR_AREA, Still
 from earvid.video import Clip
@@ -191,15 +191,10 @@ def open_source(
 
 def corrected_frames(store: Store) -> dict[int, frozenset[int]]:
     """Frames on which an ear was corrected by hand, by object id."""
-    marked = frozenset(np.flatnonzero(store.status == CORRECTED).tolist())
-    named: dict[str, set[int]] = {}
-    for correction in store.provenance.get("corrections", ()):
-        for name, keyframes in correction["keyframes"].items():
-            named.setdefault(name, set()).update(keyframes)
-    untold = marked.difference(*named.values())
+    by_ear = store.corrected.T
     return {
-        ear: untold | (marked & named.get(name, set()))
-        for ear, name in zip(store.object_ids, store.object_names, strict=True)
+        ear: frozenset(np.flatnonzero(frames).tolist())
+        for ear, frames in zip(store.object_ids, by_ear, strict=True)
     }
 
 

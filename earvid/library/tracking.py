@@ -114,7 +114,7 @@ class Search:
     """What to look for where nobody gave a prompt.
 
     Args:
-        ears: at most so many, or as many as are certain.
+        ears: at most so many, or as many as are likely enough.
         only: of this side alone.
     """
 

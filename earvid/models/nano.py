@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-import timm
 from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
 from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
 from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
@@ -84,6 +83,8 @@ class TimmTrunk(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
+        import timm  # which takes seconds, and who only looks at stores needs none
+
         if ":" in name or not timm.is_model(name):  # timm would fetch "hf-hub:..." from the network
             raise ModelError(f"timm has no network named {name!r}.")
         try:

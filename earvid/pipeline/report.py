@@ -21,12 +21,16 @@ class ObjectSummary:
         visible: frames on which it was seen.
         mean_score: mean predicted IoU over them; NaN when it was never seen.
         absent: half-open spans of frames without it.
+        seen: share of the frames that are done on which it was seen.
+        corrected: frames on which somebody corrected it.
     """
 
     name: str
     visible: int
     mean_score: float
     absent: tuple[tuple[int, int], ...]
+    seen: float
+    corrected: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,10 @@ def ear_dict(ear: ObjectSummary) -> dict[str, Any]:
     return {
         "name": ear.name,
         "visible": ear.visible,
+        "seen": round(ear.seen, 4),
         "mean_score": None if np.isnan(ear.mean_score) else round(ear.mean_score, 4),
         "absent": [list(span) for span in ear.absent],
+        "corrected": list(ear.corrected),
     }
 
 
@@ -110,17 +116,28 @@ def summarize(store: Store) -> tuple[ObjectSummary, ...]:
     area = np.asarray(store.tracks.area)
     score = np.asarray(store.tracks.score)
     return tuple(
-        _summary(name, done, area[:, n] > 0, score[:, n])
+        _summary(name, done, area[:, n] > 0, score[:, n], _corrected(store, name))
         for n, name in enumerate(store.object_names)
     )
 
 
 def _summary(
-    name: str, done: NDArray[np.bool_], seen: NDArray[np.bool_], score: NDArray[np.float32]
+    name: str,
+    done: NDArray[np.bool_],
+    seen: NDArray[np.bool_],
+    score: NDArray[np.float32],
+    corrected: tuple[int, ...],
 ) -> ObjectSummary:
     seen = seen & done
     mean = float(np.mean(score[seen])) if seen.any() else float("nan")
-    return ObjectSummary(name, int(seen.sum()), mean, spans(done & ~seen))
+    share = float(seen.sum() / max(1, done.sum()))
+    return ObjectSummary(name, int(seen.sum()), mean, spans(done & ~seen), share, corrected)
+
+
+def _corrected(store: Store, name: str) -> tuple[int, ...]:
+    """Keyframes of all corrections of an ear."""
+    made = store.provenance.get("corrections", ())
+    return tuple(sorted({frame for one in made for frame in one["keyframes"].get(name, ())}))
 
 
 def spans(flags: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:

@@ -37,17 +37,29 @@ def axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     Raises:
         UsageError: matplotlib is not installed.
     """
-    if ax is not None:
-        return ax
+    return ax if ax is not None else rows(1, size)[0]
+
+
+def rows(count: int, size: tuple[float, float]) -> list[Axes]:
+    """A figure with several Axes, one under another.
+
+    Args:
+        count: of the Axes.
+        size: of each, inches.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+    """
     try:
         from matplotlib import pyplot
     except ImportError as error:
         raise UsageError(
             "Plots need matplotlib; install it with: pip install 'earvid[plot]'"
         ) from error
-    _, made = pyplot.subplots(figsize=size, layout="constrained")
-    assert made is not None
-    return made
+    _, made = pyplot.subplots(
+        count, figsize=(size[0], count * size[1]), layout="constrained", squeeze=False
+    )
+    return list(made[:, 0])
 
 
 def colormap(name: str = TIME) -> Colormap:

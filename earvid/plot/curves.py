@@ -21,6 +21,7 @@ from earvid.plot.canvas import (
     VERMILION,
     axes,
     plain,
+    rows,
 )
 from earvid.qc.spans import FLAGGED
 
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 THOUSAND = 1000.0
+ENTRY = 1.9  # inches of the widest entry of a legend
 
 
 def timeline(recording: Recording, ear: str | None = None, *, ax: Axes | None = None) -> Axes:
-    """Draw how well one ear was tracked over time.
+    """Draw how well ears were tracked over time, one under another.
 
     Score, presence and the median confidence of the landmarks are lines, the area of the mask is
     a gray surface.
@@ -41,14 +43,23 @@ def timeline(recording: Recording, ear: str | None = None, *, ax: Axes | None = 
 
     Args:
         recording: an opened result.
-        ear: name; None is the only one.
-        ax: to draw into; None makes a figure.
+        ear: name; None is all of them.
+        ax: to draw into, which has room for one ear; None makes a figure.
+
+    Returns:
+        The Axes; of several ears those of the first, and ``figure.axes`` has all.
 
     Raises:
         UsageError: there is no such ear, or matplotlib is not installed.
     """
-    one = recording.ear(ear)
-    ax = axes(ax, (10.0, 3.6))
+    names = [recording.ear(ear).name] if ear is not None or ax is not None else list(recording.ears)
+    places = rows(len(names), (10.0, 3.6)) if ax is None else [ax]
+    for name, place in zip(names, places, strict=True):
+        _draw_ear(place, recording, recording.ear(name))
+    return places[0]
+
+
+def _draw_ear(ax: Axes, recording: Recording, one: EarTrack) -> None:
     done = recording.where("done")
     flagged = recording.doubt[:, recording.ears.index(one.name)] >= FLAGGED
     _shade(ax, recording.times, done & ~one.seen, ABSENT, "not seen")
@@ -68,7 +79,6 @@ def timeline(recording: Recording, ear: str | None = None, *, ax: Axes | None = 
     ax.set_title(f"{recording.store.clip_name}: {one.name}", loc="left", parse_math=False)
     _write_legend(ax)
     plain(ax)
-    return ax
 
 
 def area(
@@ -144,7 +154,7 @@ def _mark(ax: Axes, recording: Recording, ear: EarTrack) -> None:
     keyframes = (recording.memory[:, column] == numbers).any(axis=1)
     for marked, marker, color, label in (
         (keyframes, "*", VERMILION, "keyframe"),
-        (recording.where("corrected"), "v", PURPLE, "corrected by hand"),
+        (recording.store.corrected[:, column], "v", PURPLE, "corrected by hand"),
     ):
         at = recording.times[marked]
         if at.size:
@@ -162,9 +172,14 @@ def _write_legend(ax: Axes) -> None:
     places = sorted(range(len(labels)), key=ranks.__getitem__)
     ax.legend(
         [handles[n] for n in places], [labels[n] for n in places], loc="upper center",
-        bbox_to_anchor=(0.5, -0.2), ncols=7, frameon=False, fontsize=9, columnspacing=1.4,
-        handlelength=1.6,
+        bbox_to_anchor=(0.5, -0.2), ncols=_columns(ax), frameon=False, fontsize=9,
+        columnspacing=1.4, handlelength=1.6,
     )  # fmt: skip
+
+
+def _columns(ax: Axes) -> int:
+    """How many entries of a legend have room beside one another."""
+    return int(np.clip(ax.bbox.width / ax.figure.dpi // ENTRY, 1, 7))
 
 
 def _limit(ax: Axes, times: NDArray[np.float64]) -> None:

@@ -13,6 +13,7 @@ from earvid.landmarks import scheme_of
 from earvid.library.frame import TrackedEar, TrackedFrame
 from earvid.library.recording import Recording
 from earvid.plot.canvas import BLUE, EARS, GREEN, ORANGE, PURPLE, SKY, axes, stroke
+from earvid.render import are_sure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ def overlay(
         source: a recording, or a frame of :func:`earvid.stream` or :meth:`Recording.frames`.
         frame: number of the frame of a recording.
         ax: to draw into; None makes a figure.
-        landmarks: draw landmarks as dots, hollow where they are not visible.
+        landmarks: draw landmarks as dots, hollow where they are hidden or uncertain.
         labels: write name and score beside each ear.
 
     Raises:
@@ -52,10 +53,10 @@ def overlay(
         color = EARS[place % len(EARS)]
         draw_mask(ax, ear.mask, color)
         if landmarks:
-            _draw_dots(ax, ear.landmarks, ear.visible, color, 7)
+            _draw_dots(ax, ear.landmarks, are_sure(ear.visible, ear.confidence), color, 7)
         if labels and ear.box is not None:
             _write_label(ax, ear, color)
-    _write_title(ax, shown)
+    _write_title(ax, shown, corrected=_corrected(source, shown))
     ax.set_axis_off()
     return ax
 
@@ -70,7 +71,8 @@ def landmarks(
 ) -> Axes:
     """Draw the landmarks of one ear close up, along the curves of their scheme.
 
-    Filled dots are visible, hollow ones are covered or turned away; small ones are uncertain.
+    Filled dots are visible; hollow ones are covered, turned away or of a confidence below 0.4.
+    The smaller a dot, the lower its confidence.
 
     Args:
         source: a recording, or a frame.
@@ -109,11 +111,12 @@ def landmarks(
                 path_effects=stroke(3.0),
             )
         size = 10 + 26 * np.nan_to_num(one.confidence[list(places)])
-        _draw_dots(ax, points, one.visible[list(places)], color, size, title)
+        sure = are_sure(one.visible, one.confidence)[list(places)]
+        _draw_dots(ax, points, sure, color, size, title)
     if names:
         _write_names(ax, one.landmarks, scheme.names)
     _zoom(ax, one, known)
-    _write_title(ax, shown, one.name)
+    _write_title(ax, shown, one.name, corrected=_corrected(source, shown))
     if len(curves) > 1:
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False)
     ax.set_axis_off()
@@ -179,23 +182,23 @@ def draw_mask(
 def _draw_dots(
     ax: Axes,
     points: NDArray[np.float32],
-    visible: NDArray[np.bool_],
+    sure: NDArray[np.bool_],
     color: str,
     size: Any,
     label: str | None = None,
 ) -> None:
-    """Draw landmarks, hollow where they are not visible."""
+    """Draw landmarks, hollow where they are not sure."""
     known = np.isfinite(points).all(axis=1)
     if not known.any():
         return
-    seen = visible[known]
+    filled = sure[known]
     ax.scatter(
         points[known, 0],
         points[known, 1],
         s=np.broadcast_to(size, len(points))[known],
-        facecolors=[color if one else "none" for one in seen],
-        edgecolors=["black" if one else color for one in seen],
-        linewidths=[0.5 if one else 1.1 for one in seen],
+        facecolors=[color if one else "none" for one in filled],
+        edgecolors=["black" if one else color for one in filled],
+        linewidths=[0.5 if one else 1.1 for one in filled],
         zorder=3,
     )
     if label is not None:
@@ -217,11 +220,20 @@ def _write_label(ax: Axes, ear: TrackedEar, color: str) -> None:
     )
 
 
-def _write_title(ax: Axes, shown: TrackedFrame, name: str = "") -> None:
+def _corrected(source: Recording | TrackedFrame, shown: TrackedFrame) -> tuple[str, ...]:
+    """Names of the ears that were corrected by hand; of a frame alone, it is not known which."""
+    if isinstance(source, TrackedFrame):
+        return tuple(shown.ears) if shown.status == "corrected" else ()
+    flags = source.store.corrected[shown.index]
+    return tuple(name for name, flag in zip(source.ears, flags, strict=True) if flag)
+
+
+def _write_title(
+    ax: Axes, shown: TrackedFrame, name: str = "", *, corrected: tuple[str, ...] = ()
+) -> None:
     ears = [ear for ear in shown.ears.values() if name in ("", ear.name)]
     notes = [f"{ear.name} not seen" for ear in ears if not ear.seen]
-    if shown.status == "corrected":
-        notes.append("corrected by hand")
+    notes += [f"{ear.name} corrected by hand" for ear in ears if ear.name in corrected]
     if shown.damaged:
         notes.append("damaged frame")
     first = f"{name}, " if name else ""

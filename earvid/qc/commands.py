@@ -27,14 +27,17 @@ class Correction:
         frame: of the keyframe.
         words: of the command, up to ``--box``.
         box: whole pixels x0, y0, x1, y1 to begin with; the tracked one, or one between those
-            before and after where the ear is not seen.
+            before and after where the ear is not seen. It is not in the words, for a correction
+            with the box that is wrong would make that firm.
         tracked: whether the box is the tracked one.
+        reach: first and last frame that are tracked anew.
     """
 
     frame: int
     words: Words
     box: tuple[int, int, int, int]
     tracked: bool
+    reach: tuple[int, int]
 
 
 def correction(store: Store, clip: Path | None, ear: Measures, span: Span) -> Correction:
@@ -51,7 +54,8 @@ def correction(store: Store, clip: Path | None, ear: Measures, span: Span) -> Co
         words += ["--ear", ear.name]
     words += [*_clip_words(store, clip), *_prompt_words(store, clip), "--box"]
     box = _box(ear, span.worst, store.width, store.height)
-    return Correction(span.worst, _quoted(words), box, bool(ear.seen[span.worst]))
+    seen = bool(ear.seen[span.worst])
+    return Correction(span.worst, _quoted(words), box, seen, _reach(ear, span.worst))
 
 
 def watching(store: Store, clip: Path | None, span: Span, around: int) -> Words:
@@ -119,6 +123,14 @@ def _prompt_words(store: Store, clip: Path | None) -> list[str]:
     if file is None:
         return []
     return ["--prompt", str(file), "--save-prompt", str(file), "--overwrite"]
+
+
+def _reach(ear: Measures, frame: int) -> tuple[int, int]:
+    """First and last frame between the keyframes beside a frame."""
+    keyframes = np.flatnonzero(ear.prompted)
+    before, after = keyframes[keyframes < frame], keyframes[keyframes > frame]
+    first = int(before[-1]) + 1 if len(before) else 0
+    return first, int(after[0]) - 1 if len(after) else len(ear) - 1
 
 
 def _box(ear: Measures, frame: int, width: int, height: int) -> tuple[int, int, int, int]:

@@ -10,15 +10,18 @@ sign         weight  grows from 0 to 1 as
 ===========  ======  ==============================================================================
 score        0.9     the predicted IoU falls from 0.75 to 0.45, or from 0.1 to 0.35 below the
                      ear's median
-presence     0.6     the probability of being in view comes from 0.9 or 0.1 close to one half
+presence     0.6     the probability of being in view comes from 0.9 or 0.1 close to one half; in
+                     an absence, if that of the second around does, too, where exactly one half is
+                     a find that was not believed and counts as 0
 outline      0.8     the mask, moved onto that of the frame before, overlaps it by 0.75 to 0.35, or
                      less for ears so small that the outline's own pixels weigh
 leap         0.7     the centroid moves 0.2 to 0.8 ear sizes in one frame more than around it
 area         0.7     the area changes 1.3- to 2.2-fold in one frame, or against the second around it
 pieces       0.5     3 % to 25 % of the mask lie apart from its largest piece
 lost         0.6     the ear goes or comes in mid-frame at full size, from one frame to the next
-absent       1       it is not seen: 0.8 if never, 0.55 for less than a second between two sights,
-                     0.4 for longer, and 0.35 at either end of the clip
+absent       1       it is not seen: 0.8 if never, 0.55 for less than a second between two sights;
+                     of longer ones only the half second beside a sight counts, 0.4 between two
+                     and 0.35 at either end of the clip
 landmarks    0.5     the share of visible landmarks falls by 0.25 to 0.75 within a quarter of a
                      second, or their median confidence falls from 0.4 to 0.1
 border       0.1     the mask touches the border of the frame
@@ -52,6 +55,7 @@ WEIGHTS: Mapping[str, float] = {
 AROUND = 1.0  # seconds within which an area or a speed is usual
 NEVER, SHORT, LONG, END = 0.8, 0.55, 0.4, 0.35  # doubt of absences
 BRIEF = 1.0  # seconds: shorter absences between two sights are more likely to be mistakes
+EDGE = 0.5  # seconds of a long absence beside a sight; further in it is steady
 DROP = 0.25  # seconds within which a loss of landmarks is sudden
 
 
@@ -72,7 +76,7 @@ def doubt_of(ear: Measures) -> Doubt:
     """Doubt every frame of an ear; see the module for how."""
     raw = {
         "score": _score(ear),
-        "presence": ramp(np.abs(ear.presence - 0.5), 0.4, 0.0),
+        "presence": _undecided(ear),
         "outline": _outline(ear),
         "leap": _leap(ear),
         "area": _area(ear),
@@ -107,6 +111,14 @@ def absences(ear: Measures) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in edges]
 
 
+def refused(ear: Measures) -> Flags:
+    """Frames on which something was found and not believed: it counts as out of view.
+
+    The tracker tells its presence as one half at most, to which it is cut off.
+    """
+    return np.asarray(~ear.seen & (ear.presence == 0.5))
+
+
 def usual(values: Floats, frames: int) -> Floats:
     """Median of the values within so many frames on either side, NaN left out."""
     padded = np.pad(values, frames, constant_values=np.nan)
@@ -127,6 +139,14 @@ def _score(ear: Measures) -> Floats:
         return below
     median = float(np.median(known))
     return np.maximum(below, ramp(score, median - 0.1, median - 0.35))
+
+
+def _undecided(ear: Measures) -> Floats:
+    here = np.where(refused(ear), 0.0, ear.presence)
+    away = usual(np.where(ear.seen, np.nan, here), frames_in(ear, AROUND / 2))
+    sign = ramp(np.abs(here - 0.5), 0.4, 0.0)
+    steady = ramp(np.abs(away - 0.5), 0.4, 0.0)
+    return np.where(ear.seen, sign, np.minimum(sign, steady))
 
 
 def _outline(ear: Measures) -> Floats:
@@ -163,13 +183,19 @@ def _lost(ear: Measures) -> Floats:
 
 def _absent(ear: Measures) -> Floats:
     sign = np.zeros(len(ear))
-    brief = frames_in(ear, BRIEF)
+    brief, edge = frames_in(ear, BRIEF), frames_in(ear, EDGE)
     for start, stop in absences(ear):
-        before, after = ear.seen[:start].any(), ear.seen[stop:].any()
-        if before and after:
-            sign[start:stop] = SHORT if stop - start < brief else LONG
+        before, after = bool(ear.seen[:start].any()), bool(ear.seen[stop:].any())
+        if not before and not after:
+            sign[start:stop] = NEVER
+        elif before and after and stop - start < brief:
+            sign[start:stop] = SHORT
         else:
-            sign[start:stop] = END if before or after else NEVER
+            doubt = LONG if before and after else END
+            if before:
+                sign[start : min(start + edge, stop)] = doubt
+            if after:
+                sign[max(stop - edge, start) : stop] = doubt
     return sign
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earvid.qc.shapes import Shape, overlap, shape_of
-from earvid.store import CORRECTED, PENDING, Store
+from earvid.store import PENDING, Store
 from earvid.store._errors import reading
 
 BLOCK_BYTES = 64 * 2**20  # of masks that are read at a time
@@ -31,7 +31,7 @@ class Measures:
         seen: ``(T,)`` frames with a mask of it.
         prompted: ``(T,)`` its keyframes.
         given: ``(T,)`` those of them that a person made, rather than the detector.
-        corrected: ``(T,)`` frames that were corrected by hand.
+        corrected: ``(T,)`` frames on which it was corrected by hand.
         area: ``(T,)`` pixels of its mask; 0 where it is not seen.
         torn: ``(T,)`` frames on which the store says another area than that of its mask.
         score: ``(T,)`` predicted IoU of its mask.
@@ -134,7 +134,7 @@ class _ShapeSeries:
 def _ear(store: Store, status: NDArray[np.uint8], column: int, shapes: _ShapeSeries) -> Measures:
     done, tracks = status != PENDING, store.tracks
     prompted = _prompted(store, store.object_ids[column]) & done
-    corrected = prompted & (status == CORRECTED)
+    corrected = done & store.corrected[:, column]
     seconds = np.diff(store.times, prepend=np.nan)
     confidence, visible = _landmarks(store, done, column)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -16,7 +16,7 @@ from earvid.qc.bank import BankUse, bank_use
 from earvid.qc.clips import check_same_clip
 from earvid.qc.output import check_output, write_whole
 from earvid.qc.thumbnails import ear_thumbnail
-from earvid.store import CORRECTED, Store
+from earvid.store import Store
 from earvid.video import Clip
 
 if TYPE_CHECKING:
@@ -113,13 +113,19 @@ def _draw_ear(part: SubFigure, ear: BankUse, store: Store, clip: Clip | None) ->
     _draw_bank(part, bank, ear)
     bank.set_title(f"{store.clip_name}: {ear.name}", loc="left", parse_math=False)
     quality = part.add_subplot(grid[1, :], sharex=bank)
-    _draw_quality(quality, ear, np.flatnonzero(np.asarray(store.status) == CORRECTED).tolist())
+    _draw_quality(quality, ear, _corrections(store, ear))
     for place, (index, count) in enumerate(used):
         axes = part.add_subplot(grid[2, place])
         axes.imshow(ear_thumbnail(store, clip, index, ear.object_id))
         kind = "keyframe" if index in ear.keyframes else "frame"
         axes.set_title(f"{kind} {index}\nin {count}", fontsize=8)
         axes.set_axis_off()
+
+
+def _corrections(store: Store, ear: BankUse) -> list[int]:
+    """Frames on which the ear was corrected by hand."""
+    column = store.object_ids.index(ear.object_id)
+    return [int(frame) for frame in np.flatnonzero(store.corrected[:, column])]
 
 
 def _draw_bank(part: SubFigure, axes: Axes, ear: BankUse) -> None:

@@ -17,6 +17,8 @@ DOCUMENTS = {
     "guessed_landmarks": "Landmarks that were guessed",
 }
 SHOWN_APART = ("clip", "model", "settings", "corrections", *DOCUMENTS)
+READERS = {"pyav": "PyAV", "decord": "decord"}
+REASONS = {"reports damage": "it reports damaged frames"}
 OPTIONS = ("model", "dtype", "quantize", "roi", "reentry", "policy", "landmarks")
 
 
@@ -25,7 +27,7 @@ def provenance_rows(store: Store) -> Rows:
     about = store.provenance
     rows: Rows = [("store", absolute(store.path))]
     for key in ("clip", "model", "settings"):
-        rows += list(_flat(key, about.get(key) or {}))
+        rows += list(_flat(key, _told(key, about.get(key) or {})))
     rows += [row for key in about if key not in SHOWN_APART for row in _flat(key, about[key])]
     if "command" not in about:
         rows.append(("command that does the same", tracking_command(store)))
@@ -77,6 +79,17 @@ def _prompt_words(prompt: Mapping[str, Any]) -> list[str]:
         for x, y, label in frame.get("points", []):
             words += ["--point", f"{x:g},{y:g}" + ("" if label else ",0")]
     return [*words, "--keyframe", keyframes.pop()]
+
+
+def _told(key: str, about: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same, with the reader of the clip and the reason for it as one thing to read."""
+    if key != "clip" or "reader" not in about:
+        return about
+    reader, reason = about["reader"], about.get("reader_reason")
+    why = f" ({REASONS.get(reason, reason)})" if reason else ""
+    read = f"read with {READERS.get(reader, reader)}{why}"
+    return {name: read if name == "reader" else value for name, value in about.items()
+            if name != "reader_reason"}  # fmt: skip
 
 
 def _name(value: Any) -> str:

@@ -63,12 +63,41 @@ def read_outcomes(path: Path) -> tuple[Outcome, ...]:
 
 
 def outcomes_in(folder: Path) -> tuple[Outcome, ...]:
-    """All summaries that lie in a folder, later ones counting for clips that are in several."""
+    """What summaries say: all that lie in a folder, and of others what is about clips in it.
+
+    Those others lie beside the folder or in the current one, where a batch over the folder puts
+    them. Later ones count for clips that are in several.
+    """
+    whole = folder.resolve()
+    found = {path.resolve(): path for near in (folder, whole.parent, Path()) for path in _at(near)}
     named: dict[str, Outcome] = {}
-    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
-    for path in sorted(files, key=lambda path: path.stat().st_mtime):
-        named |= {one.key: one for one in _outcomes(path) or ()}
+    for real, path in sorted(found.items(), key=lambda item: item[1].stat().st_mtime):
+        said = _outcomes(path) or ()
+        inside = real.parent == whole
+        named |= {one.key: one for one in said if inside or _is_in(one.place, whole)}
     return tuple(named.values())
+
+
+def _at(folder: Path) -> list[Path]:
+    """Files of a folder that may be summaries, by their names and how they begin."""
+    try:
+        return [path for path in folder.iterdir() if _begins_like_one(path)]
+    except OSError:  # a folder that nobody named may be closed to us
+        return []
+
+
+def _begins_like_one(path: Path) -> bool:
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return b"clip" in file.read(256)
+    except OSError:
+        return False
+
+
+def _is_in(place: StorePath, folder: Path) -> bool:
+    return isinstance(place, Path) and place.resolve().is_relative_to(folder)
 
 
 def _outcomes(path: Path) -> tuple[Outcome, ...] | None:

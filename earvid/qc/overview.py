@@ -18,6 +18,11 @@ from earvid.qc.templates import render
 from earvid.qc.text import frames_in_words, number, percent
 from earvid.store import StorePath
 
+EXPLAINED = (
+    "The doubt of a clip is that of its worst span, and more the more is flagged. What is flagged "
+    "and seen is the mean over the ears."
+)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -128,6 +133,7 @@ def index_page(
         title=title,
         facts=_facts(rows, every),
         notes=[],
+        explained=EXPLAINED,
         failed=every,
         clips=[_shown(row, folder) for row in ranked],
     )

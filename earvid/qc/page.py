@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from earvid.qc.page_plots import PLOTTED, plot_views
 from earvid.qc.page_spans import Pictures, listed, span_view, span_wishes
 from earvid.qc.plots import ticks
 from earvid.qc.review import Review
-from earvid.qc.spans import Span
 from earvid.qc.templates import render
 from earvid.qc.text import clock, ear_color, frames_in_words, number, percent
 from earvid.store import Store
@@ -27,6 +26,8 @@ SHEET = 24  # frames on the contact sheet
 SPANS = 20  # with pictures
 LISTED = 200  # spans in the table below them
 AWAY = 4  # absences that are written out
+WRITTEN = 3  # ears whose shares are written out
+LOST = 0.5  # share of an ear's frames in spans, from which on single corrections will not do
 
 
 def store_page(
@@ -66,10 +67,11 @@ def store_page(
         state="complete" if store.complete else f"{100 * store.progress:.0f} % done",
         facts=_facts(store),
         notes=_notes(review, clip, clip_note),
-        ears=[_ear_row(ear, review.spans) for ear, _ in review.ears],
+        ears=[_ear_row(review, ear) for ear, _ in review.ears],
         has_landmarks=any(ear.visible is not None for ear, _ in review.ears),
         spans=[span_view(review, span, ears[span.object_id], clip, pictures) for span in shown],
-        span_words=_span_words(review),
+        span_words=_span_words(review) if shown else "",
+        lost=_lost(review),
         more=[listed(span) for span in review.spans[SPANS : SPANS + LISTED]],
         more_words=_more_words(review),
         calm=_calm(review),
@@ -119,9 +121,8 @@ def _notes(review: Review, clip: Clip | None, clip_note: str | None) -> list[str
     return notes + [str(one) for one in (store.provenance.get("clip") or {}).get("warnings") or []]
 
 
-def _ear_row(ear: Measures, spans: Sequence[Span]) -> dict[str, Any]:
+def _ear_row(review: Review, ear: Measures) -> dict[str, Any]:
     done = int(ear.done.sum())
-    flagged = sum(span.stop - span.start for span in spans if span.object_id == ear.object_id)
     scores = ear.score[ear.seen & np.isfinite(ear.score)]
     visible = None if ear.visible is None else ear.visible[ear.seen & np.isfinite(ear.visible)]
     nan = float("nan")
@@ -131,7 +132,7 @@ def _ear_row(ear: Measures, spans: Sequence[Span]) -> dict[str, Any]:
         "seen": percent(float(ear.seen.sum()) / done if done else nan),
         "score": number(float(scores.mean()) if len(scores) else nan),
         "landmarks": percent(nan if visible is None or not len(visible) else float(visible.mean())),
-        "flagged": percent(flagged / done if done else nan),
+        "flagged": percent(review.share(ear)),
         "absent": _absent(ear),
     }
 
@@ -156,7 +157,36 @@ def _tile(store: Store, index: int, pictures: Pictures) -> dict[str, Any]:
 def _span_words(review: Review) -> str:
     count = len(review.spans)
     spans = "One span is flagged" if count == 1 else f"{count} spans are flagged"
-    return f"{spans}, {percent(review.flagged)} of all frames."
+    shares = [(ear.name, percent(review.share(ear))) for ear, _ in review.ears]
+    if len(shares) == 1:
+        flagged = f"{shares[0][1]} of the frames"
+    elif len(shares) <= WRITTEN:
+        flagged = ", ".join(f"{share} of the frames of {name}" for name, share in shares)
+    else:
+        flagged = f"on average {percent(review.flagged)} of an ear's frames"
+    return (
+        f"{spans}: {flagged}. The doubt of the clip is {review.doubt:.2f}: that of its worst span, "
+        f"{review.spans[0].doubt:.2f}, and more the more is flagged."
+    )
+
+
+def _lost(review: Review) -> list[str]:
+    """What to do about ears that no single correction mends."""
+    lost = [ear.name for ear, _ in review.ears if review.share(ear) > LOST]
+    return [
+        f"{name} is not followed well here: prompt it on another frame{_leave(review, name)}."
+        for name in lost
+    ]
+
+
+def _leave(review: Review, name: str) -> str:
+    """How an ear is left out, where there is another."""
+    others = [ear.name for ear, _ in review.ears if ear.name != name]
+    if not others:
+        return ""
+    if sorted([name, *others]) == ["left", "right"] and "found" in review.store.provenance:
+        return f", or leave it out (earvid track … --only {others[0]})"
+    return ", or leave it out of the prompt"
 
 
 def _more_words(review: Review) -> str:

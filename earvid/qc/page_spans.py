@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from earvid.qc.album import Picture, Wish
-from earvid.qc.commands import correction, watching
+from earvid.qc.commands import Correction, correction, watching
 from earvid.qc.doubt import frames_in
 from earvid.qc.measures import Measures
 from earvid.qc.review import Review
@@ -71,7 +71,7 @@ def span_view(
         ],
         "frame": pictures[Wish(span.worst, marked=False)],
         "fix": fix,
-        "advice": _advice(span, fix is not None and fix.tracked),
+        "advice": "" if fix is None else _advice(span, fix),
         "watch": watching(store, where, span, frames_in(ear, 1.0)),
     }
 
@@ -92,15 +92,14 @@ def _when(store: Store, span: Span) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _advice(span: Span, tracked: bool) -> str:
-    if tracked:
-        return (
-            f"If frame {span.worst} is wrong, draw the ear's box on it and run this; until then "
-            f"the box is the tracked one. If it is right, there is nothing to do."
-        )
+def _advice(span: Span, fix: Correction) -> str:
+    first, last = fix.reach
+    when = "is wrong" if fix.tracked else "shows the ear"
+    otherwise = "is right" if fix.tracked else "does not show it"
     return (
-        f"If the ear is to be seen on frame {span.worst}, draw its box and run this; until then "
-        f"the box is only a guess. If it is not to be seen, there is nothing to do."
+        f"If frame {fix.frame} {when}, draw the ear's box on it and run this: {span.name} is then "
+        f"tracked anew on {frames_in_words(first, last + 1)}. If it {otherwise}, there is nothing "
+        f"to do."
     )
 
 

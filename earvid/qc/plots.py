@@ -138,7 +138,8 @@ def strips(ear: Measures, doubt: Doubt, columns: Columns) -> tuple[Strip, ...]:
     made = [
         _strip("Doubt", "how far to look twice", columns, share, [("doubt", total)], guide=0.3),
         _strip("Score", "predicted overlap", columns, share, [("score", score)]),
-        _strip("Presence", "probability of being in view", columns, share,
+        _strip("Presence", "in view or not; flat at 0.50: not believed, counts as out of view",
+               columns, share,
                [("presence", ear.presence)], guide=0.5),
         _strip("Area", "pixels of the mask", columns, (0.0, _top(area)), [("area", area)]),
         _strip("Motion", "ear sizes per second", columns, (0.0, _top(ear.speed)),

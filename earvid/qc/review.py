@@ -45,10 +45,16 @@ class Review:
 
     @property
     def flagged(self) -> float:
-        """Share of the frames done that are in a span, over all ears; NaN if none is done."""
+        """The mean of it over all ears; NaN if no frame is done."""
         done = sum(int(ear.done.sum()) for ear, _ in self.ears)
         frames = sum(span.stop - span.start for span in self.spans)
         return frames / done if done else float("nan")
+
+    def share(self, ear: Measures) -> float:
+        """Share of an ear's frames done that are in a span of its own; NaN if none is done."""
+        spans = (span for span in self.spans if span.object_id == ear.object_id)
+        done = int(ear.done.sum())
+        return sum(span.stop - span.start for span in spans) / done if done else float("nan")
 
     @property
     def course(self) -> Floats:

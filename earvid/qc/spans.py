@@ -8,14 +8,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from earvid.qc.doubt import Doubt, absences, frames_in, usual
+from earvid.qc.doubt import Doubt, absences, frames_in, refused, usual
 from earvid.qc.measures import Flags, Measures
 from earvid.qc.text import frames_in_words
 
 FLAGGED = 0.3  # doubt of a frame from which on it is flagged
 MERGE = 0.4  # seconds: flagged frames that are closer are one span
+LONGEST = 3.0  # seconds: longer spans are split, for a person to act on
 LASTING = 0.5  # seconds of full doubt for which a span counts almost twice
 TELLING = 0.12  # weighted sign from which on it is a reason of its own
+NEARLY = 0.05  # below the usual score, from which on it is less
 REASONS = 4  # that are told of a span
 HIGH, MEDIUM = 0.7, 0.4  # doubt of a span or a clip
 
@@ -59,7 +61,8 @@ def flagged_spans(ears: Sequence[tuple[Measures, Doubt]]) -> tuple[Span, ...]:
     """The spans of all ears, ranked.
 
     Frames with a doubt of 0.3 or more are flagged, and those less than 0.4 s apart are one span,
-    unless a keyframe given by hand lies between, which no correction reaches across.
+    unless a keyframe given by hand lies between, which no correction reaches across. A span of
+    more than 3 s is split where there is least doubt, but for an ear that is never seen.
     The doubt of a span is the middle between its worst frame's and its mean, times about 1/2 for
     a single frame and growing to 1 as doubt lasts, with 0.5 s of the worst frame's as the scale.
 
@@ -87,10 +90,23 @@ def _of_ear(ear: Measures, doubt: Doubt) -> list[Span]:
     flagged, gap = doubt.total >= FLAGGED, frames_in(ear, MERGE)
     borders = [0, *np.flatnonzero(ear.given).tolist(), len(ear)]
     return [
-        _span(ear, doubt, first + start, first + stop)
+        _span(ear, doubt, *part)
         for first, last in pairwise(borders)
         for start, stop in _joined(flagged[first:last], gap)
+        for part in _parts(ear, doubt, first + start, first + stop)
     ]
+
+
+def _parts(ear: Measures, doubt: Doubt, start: int, stop: int) -> list[tuple[int, int]]:
+    """Split a span until no part is too long, where there is least doubt and near the middle."""
+    longest = frames_in(ear, LONGEST)
+    if stop - start <= longest or not ear.seen.any():
+        return [(start, stop)]
+    third = (stop - start) // 3
+    inner = np.arange(start + third, stop - third)
+    off = np.abs(inner - (start + stop) / 2)
+    cut = int(inner[np.lexsort((off, doubt.total[inner].round(2)))[0]])
+    return [*_parts(ear, doubt, start, cut), *_parts(ear, doubt, cut, stop)]
 
 
 def _joined(flags: Flags, gap: int) -> list[tuple[int, int]]:
@@ -131,19 +147,24 @@ def _reasons(ear: Measures, doubt: Doubt, start: int, stop: int) -> tuple[str, .
 
 
 def _score_words(ear: Measures, start: int, stop: int, at: int) -> str:
-    usually = float(np.nanmedian(ear.score[ear.seen]))
-    return f"The predicted overlap is {ear.score[at]:.2f} on frame {at} (usually {usually:.2f})."
+    usually, here = float(np.nanmedian(ear.score[ear.seen])), ear.score[at]
+    if usually - here < NEARLY:
+        return f"The model trusts its mask little, here as elsewhere: {here:.2f}."
+    return f"The model trusts its mask less here: {here:.2f}, usually {usually:.2f}."
 
 
 def _presence_words(ear: Measures, start: int, stop: int, at: int) -> str:
-    side = "taken to be in view" if ear.seen[at] else "taken to be out of view"
-    return f"Undecided on frame {at}: {side} with a presence of {ear.presence[at]:.2f}."
+    side = "in view" if ear.seen[at] else "out of view"
+    return (
+        f"Hard to tell on frame {at} whether the ear is in view (presence {ear.presence[at]:.2f}): "
+        f"taken to be {side}."
+    )
 
 
 def _outline_words(ear: Measures, start: int, stop: int, at: int) -> str:
     return (
-        f"The outline changes from frame {at - 1} to {at}: moved onto each other, the masks "
-        f"overlap by {ear.overlap[at]:.2f}."
+        f"The outline jumps from frame {at - 1} to {at} "
+        f"(overlap {ear.overlap[at]:.2f} once moved onto each other)."
     )
 
 
@@ -158,7 +179,7 @@ def _area_words(ear: Measures, start: int, stop: int, at: int) -> str:
             return f"The area {_change(factor)} from frame {at - 1} to {at}."
     logs = np.where(ear.seen, np.log(np.maximum(ear.area, 1)), np.nan)
     factor = float(np.exp(logs[at] - usual(logs, max(2, frames_in(ear, 0.5)))[at]))
-    return f"The area on frame {at} is {factor:.1f} times that of the second around it."
+    return f"{_times(factor)} on frame {at} as within half a second around it."
 
 
 def _pieces_words(ear: Measures, start: int, stop: int, at: int) -> str:
@@ -181,7 +202,10 @@ def _absent_words(ear: Measures, start: int, stop: int, at: int) -> str:
     if last - first == 1:
         return f"The ear is not seen on frame {first}."
     seconds = (last - first) * ear.times[-1] / (len(ear) - 1)
-    return f"The ear is not seen for {seconds:.1f} s: {frames_in_words(first, last)}."
+    words = f"The ear is not seen for {seconds:.1f} s: {frames_in_words(first, last)}."
+    if refused(ear)[first:last].any():
+        words += " Something was found at times and not believed, so it counts as out of view."
+    return words
 
 
 def _landmark_words(ear: Measures, start: int, stop: int, at: int) -> str:
@@ -208,6 +232,13 @@ WORDS: Mapping[str, Callable[[Measures, int, int, int], str]] = {
     "landmarks": _landmark_words,
     "border": _border_words,
 }
+
+
+def _times(factor: float) -> str:
+    """An area beside another: ``Half as large``."""
+    if abs(factor - 0.5) < 0.05 or abs(factor - 2) < 0.1:
+        return "Half as large" if factor < 1 else "Twice as large"
+    return f"{factor:.1f} times as large"
 
 
 def _change(factor: float) -> str:

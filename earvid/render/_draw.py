@@ -83,16 +83,16 @@ def draw_corners(
 def draw_landmarks(
     image: Image,
     points: npt.NDArray[np.float64],
-    visible: npt.NDArray[np.bool_],
+    sure: npt.NDArray[np.bool_],
     color: Color,
     sizes: Sizes,
 ) -> None:
-    """Draw landmarks as dots, filled where visible and hollow where not.
+    """Draw landmarks as dots, filled where they are sure and hollow where not.
 
     Args:
         image: (H, W, 3) uint8 RGB, changed in place.
         points: (K, 2) `(x, y)` in pixels, NaN = none.
-        visible: (K,) bool.
+        sure: (K,) bool, see `are_sure`.
         color: RGB of the ear.
         sizes: Of dots.
     """
@@ -101,7 +101,7 @@ def draw_landmarks(
         return
     radius = _dot_radius(points[placed], sizes)
     rim = min(1.0, max(0.0, radius - 1))  # none on the smallest dots, which it would join up
-    for point, seen in zip(points[placed], visible[placed], strict=True):
+    for point, seen in zip(points[placed], sure[placed], strict=True):
         if rim:
             _circle(image, point, radius + rim, SHADE, FILLED if seen else 1)
         _circle(image, point, radius, _pale(color), FILLED if seen else 1)

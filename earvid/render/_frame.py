@@ -14,7 +14,7 @@ from earvid.render._draw import (
     draw_landmarks,
     fill_mask,
 )
-from earvid.render._marks import EarMarks, FrameMarks
+from earvid.render._marks import EarMarks, FrameMarks, are_sure
 from earvid.render._style import DEFAULT_STYLE, Color, Style, sizes_for
 
 NOTICE: Color = (255, 205, 90)
@@ -76,7 +76,8 @@ def _draw_ear(
     if style.landmarks and ear.present:
         if ear.curves:
             draw_curves(image, ear.landmarks, ear.visible, ear.curves, color, sizes)
-        draw_landmarks(image, ear.landmarks, ear.visible, color, sizes)
+        sure = are_sure(ear.visible, ear.confidence)
+        draw_landmarks(image, ear.landmarks, sure, color, sizes)
 
 
 def _draw_notices(chips: ChipLayer, marks: FrameMarks, damaged: bool, style: Style) -> None:
@@ -88,8 +89,9 @@ def _draw_notices(chips: ChipLayer, marks: FrameMarks, damaged: bool, style: Sty
     for ear in reversed(marks.ears):
         if not ear.present:
             chips.bottom_left(f"{ear.name} not visible", NOTICE, style.color(ear.id))
-    if marks.status == "corrected":
-        chips.bottom_left("corrected by hand")
+    for ear in reversed(marks.ears):
+        if ear.corrected:
+            chips.bottom_left(f"{ear.name} corrected by hand", swatch=style.color(ear.id))
 
 
 def _label(ear: EarMarks) -> str:

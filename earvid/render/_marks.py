@@ -10,6 +10,8 @@ import numpy.typing as npt
 from earvid.landmarks import scheme_of
 
 Status = Literal["pending", "done", "corrected"]
+SURE = 0.4
+"""Confidence of a landmark below which its place is not to be relied on."""
 STATUSES: tuple[Status, ...] = ("pending", "done", "corrected")
 
 
@@ -35,6 +37,10 @@ class TracksLike(Protocol):
     @property
     def visible(self) -> npt.NDArray[Any]:
         """(T, K, N) not 0 where a landmark is visible."""
+
+    @property
+    def confidence(self) -> npt.NDArray[Any]:
+        """(T, K, N) of each landmark, NaN = none."""
 
     @property
     def status(self) -> npt.NDArray[Any]:
@@ -73,11 +79,29 @@ class StoreLike(Protocol):
         """(T,) 0 pending, 1 done, 2 corrected by hand."""
 
     @property
+    def corrected(self) -> npt.NDArray[np.bool_]:
+        """(T, N) ears that were corrected by hand, frame by frame."""
+
+    @property
     def tracks(self) -> TracksLike:
         """What is known beside the masks."""
 
     def mask(self, index: int) -> npt.NDArray[np.uint8]:
         """(H, W) object ids of frame `index`."""
+
+
+def are_sure(
+    visible: npt.NDArray[np.bool_], confidence: npt.NDArray[np.floating[Any]]
+) -> npt.NDArray[np.bool_]:
+    """Which landmarks are drawn filled: those in view whose place is trusted; others are hollow.
+
+    Args:
+        visible: (K,) bool.
+        confidence: (K,) 0 to 1; empty = not known, which counts as trusted.
+    """
+    if not confidence.size:
+        return visible
+    return np.asarray(visible & (np.nan_to_num(confidence) >= SURE))
 
 
 def _no_landmarks() -> npt.NDArray[np.float64]:
@@ -96,20 +120,24 @@ class EarMarks:
         id: Its value in the mask.
         name: Its name.
         present: Whether it is in view.
+        corrected: Whether it was corrected by hand on this frame.
         score: Quality of its mask; NaN = unknown.
         box: `(x0, y0, x1, y1)` in source-frame pixels, or None.
         landmarks: (K, 2) `(x, y)` in source-frame pixels, NaN = none.
         visible: (K,) bool, which landmarks are visible.
+        confidence: (K,) of the landmarks, 0 to 1; empty = not known.
         curves: Landmarks that follow one another, for each curve of their scheme.
     """
 
     id: int
     name: str
     present: bool = True
+    corrected: bool = False
     score: float = float("nan")
     box: tuple[float, float, float, float] | None = None
     landmarks: npt.NDArray[np.float64] = field(default_factory=_no_landmarks)
     visible: npt.NDArray[np.bool_] = field(default_factory=_no_flags)
+    confidence: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     curves: tuple[tuple[int, ...], ...] = ()
 
 
@@ -143,6 +171,7 @@ class MarksReader:
         status = np.asarray(store.status)
         self._tracks = store.tracks
         self._status = np.minimum(status, self._tracks.status)
+        self._corrected = store.corrected
 
     def at(self, index: int) -> FrameMarks:
         """Read one frame.
@@ -168,10 +197,12 @@ class MarksReader:
             id=int(object_id),
             name=str(name),
             present=bool(tracks.area[index, column] > 0),
+            corrected=bool(self._corrected[index, column]),
             score=float(tracks.score[index, column]),
             box=(x0, y0, x1, y1) if np.isfinite(box).all() else None,
             landmarks=np.asarray(tracks.position[index, :, :, column], float).T,
             visible=np.asarray(tracks.visible[index, :, column]) != 0,
+            confidence=np.asarray(tracks.confidence[index, :, column], float),
             curves=self._curves,
         )
 

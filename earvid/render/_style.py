@@ -20,8 +20,8 @@ class Style:
         contour: Draw the outline of each mask.
         box: Draw the corners of each ear's box.
         labels: Draw the name and score of each ear.
-        landmarks: Draw landmarks, filled where visible, hollow where not, and the curves that those
-            of a known scheme lie on.
+        landmarks: Draw landmarks, filled where they are visible and their confidence is 0.4 or
+            more, hollow where not, and the curves that those of a known scheme lie on.
         frame_number: Draw the frame's number and time.
         scale: Factor on line widths and text; 1 suits watching at the clip's own size.
         palette: RGB per object, repeated when there are more objects than colors; napari shows

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from earvid.errors import StoreError
 from earvid.store._errors import reading
+from earvid.store.corrected import corrected_ears
 from earvid.store.identity import require_header
 from earvid.store.layout import VARIABLES, array, arrays, is_built
 from earvid.store.place import AnyPath, Place, place_of
@@ -138,6 +139,11 @@ class Store:
     def status(self) -> NDArray[np.uint8]:
         """(T,) uint8 as on disk now: 0 pending, 1 done, 2 done and corrected by hand."""
         return np.asarray(self._read("status"), np.uint8)
+
+    @property
+    def corrected(self) -> NDArray[np.bool_]:
+        """(T, N) bool as on disk now: ears that were corrected by hand, frame by frame."""
+        return corrected_ears(self.status, self.object_names, self.provenance)
 
     @property
     def progress(self) -> float:

@@ -1,6 +1,7 @@
 """Reading a folder of images, or a single one, as a clip."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from earvid.errors import VideoError
 from earvid.video.container import MAX_SIDE, require_readable
 from earvid.video.frame import Image
 from earvid.video.look import Orientation
+from earvid.video.names import IMAGES, is_image, videos_in
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 FPS = 30.0
 _UNREADABLE = (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError)
 _ORIENTATION = 0x0112  # EXIF tag
@@ -48,7 +49,7 @@ class Images:
 
 def is_images(path: Path) -> bool:
     """Whether the path is for this module rather than for a video reader."""
-    return path.is_dir() or path.suffix.lower() in SUFFIXES
+    return path.is_dir() or path.suffix.lower() in IMAGES
 
 
 def list_images(path: Path) -> Images:
@@ -58,7 +59,8 @@ def list_images(path: Path) -> Images:
         path: A folder, or a single image file.
 
     Raises:
-        VideoError: There are none, one cannot be read, or one differs in size from the first.
+        VideoError: There are none, there are videos among them, one cannot be read, or one
+            differs in size from the first.
     """
     files = _files(path)
     mode, width, height = _header(files[0])
@@ -114,13 +116,17 @@ def _files(path: Path) -> tuple[Path, ...]:
         require_readable(path)
         return (path,)
     try:
-        found = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES]
+        found, videos = list(filter(is_image, path.iterdir())), videos_in(path)
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}; check its rights.") from error
-    files = sorted((file for file in found if not file.name.startswith(".")), key=_natural)
-    if not files:
-        raise VideoError(f"{path} holds no images ({', '.join(sorted(SUFFIXES))}).")
-    return tuple(files)
+    if videos:  # images beside videos are pictures of them
+        raise VideoError(
+            f"{path} is a folder of videos, such as {min(videos).name}, and no clip: name one of "
+            f"them, or track all with: earvid batch {shlex.quote(str(path))}"
+        )
+    if not found:
+        raise VideoError(f"{path} holds no images ({', '.join(sorted(IMAGES))}).")
+    return tuple(sorted(found, key=_natural))
 
 
 def _natural(file: Path) -> list[tuple[int, str]]:

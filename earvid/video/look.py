@@ -137,7 +137,10 @@ def _remarks(picture: Any, stream: Any, orientation: Orientation) -> list[str]:
     if picture.interlaced_frame:
         remarks.append("The video is interlaced: moving edges look like combs; deinterlace it.")
     if aspect and aspect != 1:
-        remarks.append(f"Pixels are not square ({aspect}); coordinates count them as stored.")
+        remarks.append(
+            f"Pixels are not square ({aspect}); coordinates count them as stored, so shapes are "
+            f"{_distortion(float(aspect), orientation)} unless scaled."
+        )
     if orientation.mirrored:
         remarks.append("The video is stored mirrored and is read as a player shows it.")
     if any(c.is_alpha for c in picture.format.components):
@@ -145,3 +148,11 @@ def _remarks(picture: Any, stream: Any, orientation: Orientation) -> list[str]:
     if transfer in _HDR_TRANSFERS:
         remarks.append(f"The video is {_HDR_TRANSFERS[transfer]} HDR, read without tone mapping.")
     return remarks
+
+
+def _distortion(aspect: float, orientation: Orientation) -> str:
+    """How shapes look whose pixels are taken for square, such as ``6.7 % too wide``."""
+    wide, narrow = ("tall", "flat") if orientation.transpose else ("wide", "narrow")
+    percent = 100 * abs(1 / aspect - 1)
+    shown = f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
+    return f"{shown} % too {wide if aspect < 1 else narrow}"

@@ -99,6 +99,25 @@ def test_folders_patterns_and_clips(tmp_path):
         gather([tmp_path / "void"])
 
 
+def test_pictures_beside_videos_are_no_clip(tmp_path):
+    """Such as contact sheets, in the folder, in one below it, and for a pattern."""
+    for name in ("b.mp4", "a.mov", "a.png", "candidates.png", "._c.png", "deep/c.mp4", "deep/c.png",
+                 "frames/1.png", "frames/all.overlay.mp4"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    told = []
+    assert names(gather([tmp_path], told=told.append)) == ["a.mov", "b.mp4", "frames"]
+    assert told == [f"{tmp_path}: 2 videos; 2 images ignored"]
+    deep = tmp_path / "deep" / "*"
+    assert names(gather([deep], told=told.append)) == ["c.mp4"]
+    assert told[1:] == [f"{deep}: 1 video; 1 image ignored"]
+    assert names(gather([tmp_path / "frames", tmp_path / "a.png"], told=told.append)) == [
+        "frames",
+        "a.png",
+    ]
+    assert len(told) == 2
+
+
 def test_prompts_of_every_kind(tmp_path):
     def prompt(text, keyframe=None):
         entry = Entry(tmp_path / "a.mp4", text, keyframe, folder=tmp_path)

@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 from clips import FRAMES, ear_box, ten_clips, write_clip, write_manifest
 
-from earvid.batch import Batch, Entry, TrackJob, as_table, gather, write_summary
+from earvid.batch import Batch, ClipResult, Entry, TrackJob, as_table, gather, write_summary
 from earvid.batch.share import share_threads
 from earvid.batch.task import Tracker
 from earvid.errors import ModelError, UsageError
@@ -62,7 +63,10 @@ def check_summaries(folder, results):
     plain = json.loads((folder / "s.json").read_text())
     assert [row["state"] for row in rows] == [one["state"] for one in plain]
     assert [row["error"] or None for row in rows] == [one["error"] for one in plain]
-    assert plain[0]["ears"][0]["visible"] == FRAMES == int(rows[0]["frames"])
+    (ear,) = plain[0]["ears"]
+    assert ear["visible"] == FRAMES == int(rows[0]["frames"])
+    assert (ear["seen"], ear["absent"], ear["corrected"]) == (1, [], [])
+    assert rows[0]["ears"] == f"ear {ear['mean_score']:.2f} (100 %)" and rows[0]["absent"] == ""
     assert float(rows[0]["mean_score"]) == plain[0]["mean_score"]
     table = as_table(results).splitlines()
     assert len(table) == 1 + len(results) + sum(one.error is not None for one in results)
@@ -73,7 +77,7 @@ def repair_and_go_on(folder, good):
     shutil.copy(good, folder / "truncated.mp4")
     rows = [("a.mp4", ear_box()), ("truncated.mp4", ear_box())]
     entries = gather([write_manifest(folder / "two.csv", rows)])
-    assert [result.state for result in Batch(entries, JOB).look()] == ["skip", "create"]
+    assert [result.state for result in Batch(entries, JOB).look()] == ["complete", "create"]
 
 
 def test_killed_workers(tmp_path, good, undisturbed):
@@ -114,6 +118,26 @@ def test_a_clip_without_a_prompt(tmp_path):
     (ear,) = first.found
     assert ear["name"] == first.ears[0]["name"] == "right" and ear["confidence"] > 0.5
     assert second.found == first.found == tuple(first.to_dict()["found"])
+    assert Tracker(JOB).look(entry).state == "complete"
+    assert Tracker(replace(JOB, overwrite=True)).look(entry).state == "find ears"
+
+
+def test_each_ear_in_a_summary_and_spans_of_which_the_last_frame_counts():
+    def ear(name, score, seen, absent):
+        return {"name": name, "visible": 9, "seen": seen, "mean_score": score, "absent": absent}
+
+    left = ear("left", 0.7163, 0.887, [[117, 119], [130, 131]])
+    few = ClipResult("a.mp4", "a.zarr", "tracked", 200, ears=(left, ear("right", None, 0.0, [])))
+    row = few.to_row()
+    assert row["ears"] == "left 0.72 (89 %); right (0 %)"
+    assert row["absent"] == "left 117-118 130-130"
+    assert as_table([few]).splitlines()[1].endswith("  left 117–118, 130")
+    flickering = [[2 * n, 2 * n + 1] for n in range(40)]
+    many = replace(few, ears=(left, ear("right", 0.6, 0.4, flickering)))
+    cell = as_table([many]).splitlines()[1].partition("left")[2]
+    assert cell.startswith(" 117–118, 130; right 0, 2, 4") and len(cell) < 60
+    shown = cell.partition(" +")[0].count(",") + 2  # a comma fewer than spans of each ear
+    assert cell.endswith(f" +{42 - shown} more")
 
 
 def test_what_is_asked_is_checked_before_any_work(tmp_path, good):
@@ -172,6 +196,15 @@ def test_stores_go_to_one_folder(tmp_path, good):
     first, second = gather([manifest], store_path("s3://ears/day 1"))
     assert str(first.store) == "s3://ears/day 1/a.earvid.zarr" == str(first.absolute().store)
     assert second.store == tmp_path / "own.zarr"
+
+
+def test_the_folder_of_an_output_is_made(tmp_path, good):
+    rows = [(str(good), ear_box(), "", "results/deep/own.zarr")]
+    (entry,) = gather([write_manifest(tmp_path / "m.csv", rows)])
+    assert Tracker(JOB).look(entry).state == "create" and not (tmp_path / "results").exists()
+    result = Tracker(JOB).run(entry)
+    assert (result.state, result.error) == ("tracked", None)
+    assert Store.open(tmp_path / "results" / "deep" / "own.zarr").complete
 
 
 def test_a_place_that_makes_no_sense_fails_alone(tmp_path, good):

@@ -55,9 +55,26 @@ def test_a_folder_from_dry_run_to_summary(folder, capfd):
     # Shards do the clips at a stride, and what is complete stays so.
     said = call(capfd, "batch", "clips", "--shard", "2/3", "--json")
     assert said.code == 0 and [row["state"] for row in json.loads(said.out)] == ["complete"]
+    assert said.err == "earvid: 1/1 clips/b.mp4: complete before, nothing to do\n"
     assert call(capfd, "batch", "clips", "--shard", "4/4").err.startswith(
         "earvid: Shard 4/4 has no"
     )
+
+
+def test_what_is_complete_is_said_to_be(here, capfd):
+    """In a dry run too, and what was found before is not told again; nor are pictures clips."""
+    Path("clips").mkdir()
+    shutil.copy("ear.mp4", "clips/a.mp4")
+    Path("clips/a.png").write_bytes(b"a contact sheet")
+    first = call(capfd, "batch", "clips")
+    assert first.code == 0 and first.lines[0] == "earvid: clips: 1 video; 1 image ignored"
+    assert "clips/a.mp4: found the right ear on frame" in first.lines[-1]
+    nothing = ["earvid: clips: 1 video; 1 image ignored",
+               "earvid: 1/1 clips/a.mp4: complete before, nothing to do"]  # fmt: skip
+    for typed in (["--dry-run"], []):
+        again = call(capfd, "batch", "clips", *typed)
+        assert (again.code, again.lines) == (0, nothing)
+        assert again.out.splitlines()[1].split()[:2] == ["clips/a.mp4", "complete"]
 
 
 def test_ctrl_c_and_again(folder, capfd):

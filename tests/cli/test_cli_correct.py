@@ -28,13 +28,21 @@ def store(tracked, here):
 def test_a_box_is_enough(store, tracked, here, capfd, ear_box):
     typed = ["correct", store, "--frame", 9, "--box", ear_box]
     dry = call(capfd, *typed, "--dry-run")
-    assert (dry.code, dry.err) == (0, "") and "would correct ear.earvid.zarr" in dry.out
+    assert (dry.code, dry.err) == (0, "")
+    assert dry.out.splitlines() == [
+        f"{here / 'ear.mp4'}: would correct ear.earvid.zarr",
+        "  would track ear anew on frames 6–11 (6 frames)",
+    ]
     assert compare(store, tracked / "ear.earvid.zarr") == []
+    before = Store.open(store).tracks.score[:, 0]
     said = call(capfd, *typed, "--save-prompt", "all.json")
-    assert (said.code, said.err) == (0, "")
-    assert said.out.splitlines()[:2] == [
+    assert (said.code, said.err) == (0, "earvid: The prompt is written to all.json.\n")
+    after = Store.open(store).tracks.score[:, 0]
+    now, then = ((np.isfinite(score).sum(), np.nanmean(score)) for score in (after, before))
+    assert said.out.splitlines() == [
         "ear.earvid.zarr: 6 of 12 frames tracked anew",
-        "  ear: tracked anew on frames 6–11",
+        f"  ear: tracked anew on frames 6–11; visible on {now[0]} frames (before {then[0]}), "
+        f"mean score {now[1]:.2f} ({then[1]:.2f})",
     ]
     assert np.flatnonzero(Store.open(store).status == 2).tolist() == [9]
     assert list(Prompt.load("all.json").objects[0].frames) == [5, 9]
@@ -44,6 +52,17 @@ def test_a_box_is_enough(store, tracked, here, capfd, ear_box):
     assert again["tracked"] == 0
     more = call(capfd, "correct", store, "--frame", 2, "--point", "80,60", "--json")
     assert more.code == 0 and list(json.loads(more.out)["corrected"]) == ["ear"]
+
+
+def test_the_box_of_the_tracked_mask_is_told(store, here, capfd):
+    x0, y0, x1, y1 = (float(value) for value in Store.open(store).tracks.box[9, :, 0])
+    fix = ["correct", store, "--frame", 9, "--dry-run", "--box"]
+    same, other = f"{x0 + 1},{y0},{x1},{y1 - 1}", f"{x0 + 2},{y0},{x1},{y1}"
+    said = call(capfd, *fix, same)
+    assert said.code == 0 and len(said.lines) == 1
+    assert "the box of the tracked mask, so the mask will hardly change" in said.err
+    for more in ([other], [same, "--point", "80,60"]):
+        assert call(capfd, *fix, *more).err == ""
 
 
 KILLED_ONCE_THE_MASKS_HAVE_MOVED = """
@@ -72,7 +91,7 @@ def test_killed_while_the_corrected_store_takes_its_place(store, here, capfd, ea
         said = call(capfd, *verb, "--dry-run")
         assert said.code == 1 and "'earvid correct' or 'earvid track' again" in said.err, said.err
     again = call(capfd, "correct", store, *fix)
-    assert (again.code, again.err) == (0, "")
+    assert (again.code, again.err) == (0, "earvid: The prompt is written to fixed.json.\n")
     assert call(capfd, "correct", whole, *fix).code == 0
     assert compare(store, whole) == []
     assert np.flatnonzero(Store.open(store).status == 2).tolist() == [9]

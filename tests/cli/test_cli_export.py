@@ -40,6 +40,18 @@ def test_several_formats_at_once_beside_the_store(store, here, capfd):
     assert again.code == 2 and "add --overwrite" in again.err and len(again.lines) == 1
 
 
+def test_formats_without_their_packages_fail_after_the_others(store, here, capfd, monkeypatch):
+    monkeypatch.setattr("earvid.export.formats.find_spec", lambda name: None)
+    asked = ["--to", "coco", "--to", "csv", "--to", "nii.gz", "--to", "npz"]
+    said = call(capfd, "export", "ear.earvid.zarr", *asked)
+    assert (said.code, said.out) == (1, "ear.ears.csv\near.npz\n")
+    assert said.lines == [
+        "earvid: Exporting to coco and nii.gz needs pycocotools and nibabel: install that with pip "
+        "install 'earvid[export]', or in a clone with pip install '.[export]'."
+    ]
+    assert Path("ear.npz").exists() and not list(here.glob("*.coco.json"))
+
+
 def test_a_part_of_a_store(store, here, capfd):
     typed = "export ear.earvid.zarr --to png --frames 2,4:9:2 --ear ear --min-score 0.1 -o labels"
     said = call(capfd, *typed.split())

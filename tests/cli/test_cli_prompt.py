@@ -31,6 +31,7 @@ def test_track_without_a_prompt_finds_tracks_and_remembers(here, capfd):
     store = Store.open("ear.earvid.zarr")
     found = store.provenance["found"]
     assert len(found["detector"]) == 64 and 0.5 <= found["ears"][0]["confidence"] <= 1
+    assert "earvid: The prompt is written to kept.json." in said.lines
     kept = Prompt.load("kept.json")
     assert kept.to_json()["objects"] == store.provenance["prompt"]["objects"]
 
@@ -38,6 +39,7 @@ def test_track_without_a_prompt_finds_tracks_and_remembers(here, capfd):
     assert not Path("dry.json").exists()
     again = call(capfd, "track", "ear.mp4", "--save-prompt", "kept.json")
     assert again.code == 0 and "nothing to do" in again.out
+    assert again.lines[-1] == "earvid: The prompt is in kept.json already."
     by_hand = call(capfd, "track", "ear.mp4", "--prompt", "kept.json")
     assert "nothing to do" in by_hand.out  # the same prompt, whoever gave it
 
@@ -137,16 +139,54 @@ def test_a_dry_run_finds_the_prompt_and_writes_nothing(here, capfd):
 def test_prompt_lists_draws_and_saves(here, capfd):
     said = call(capfd, "prompt", "ear.mp4", "--png", "ear.png", "--save-prompt", "ear.prompt.json")
     assert said.code == 0 and said.out.startswith("name") and "\nright" in said.out
-    assert cv2.imread("ear.png") is not None
+    assert said.lines == [
+        "earvid: The candidates are drawn in ear.png.",
+        "earvid: The prompt is written to ear.prompt.json.",
+        "earvid: To track them, run: earvid track ear.mp4",
+    ]
+    head, *rows = said.out.splitlines()
+    assert [row[head.index("taken") :].split()[0] for row in rows].count("yes") == 1
+    drawn = cv2.imread("ear.png")
     ear = Prompt.load("ear.prompt.json").objects[0]
     assert ear.name == "right"
 
     document = json.loads(call(capfd, "prompt", "ear.mp4", "--json").out)
     best = document["ears"][0]["candidates"][0]
-    assert document["ears"][0]["certain"] and best["frame"] == ear.first_keyframe
+    first = document["ears"][0]
+    assert first["certain"] and first["taken"] and best["frame"] == ear.first_keyframe
+    assert best["taken"] and not any(c["taken"] for c in first["candidates"][1:])
+    gray = (drawn == 150).all(2).sum()  # around all boxes but one
+    assert (gray > 0) == (len(rows) > 1)
     assert best["box"] == list(ear.frames[best["frame"]].box)
-    assert call(capfd, "track", "ear.mp4").code == 0  # with the file beside it
+    tracked = call(capfd, "track", "ear.mp4")  # with the file beside it
+    assert tracked.code == 0 and "earvid: ear.mp4: using ear.prompt.json" in tracked.lines
+    assert not call(capfd, "track", "ear.mp4", "--json").err
     assert "found" not in Store.open("ear.earvid.zarr").provenance
+
+
+def test_a_weak_second_ear_is_taken_and_marked(here, capfd, monkeypatch):
+    """In 'prompt' and 'track', with what leaves it out."""
+    from earvid.detect import Candidate, FoundEar
+
+    def ear(name, confidence, beside):
+        x = 20 if name == "left" else 60
+        best = Candidate(5, 0.167, name, (x, 20, x + 30, 80), 0.62, 0.5)
+        return FoundEar(name, confidence, 3, (best,), beside)
+
+    found = (ear("right", 0.9, "left"), ear("left", 0.33, "right"), ear("right_2", 0.4, ""))
+    for module in ("earvid.detect", "earvid.detect.choose"):
+        monkeypatch.setattr(f"{module}.find_ears", lambda *_, **__: found)
+    monkeypatch.setattr("earvid.detect.TrackerVerifier.__call__", lambda *_: True)
+    rows = call(capfd, "prompt", "ear.mp4").out.splitlines()
+    assert [row.split("  ")[-1] for row in rows] == [
+        "taken", "yes", "yes, but weak: look at it", "no: below 0.5 over the clip"
+    ]  # fmt: skip
+    said = call(capfd, "track", "ear.mp4", "--dry-run")
+    assert said.lines == [
+        "earvid: ear.mp4: found the right ear on frame 5 at 60,20,90,80, confidence 0.90",
+        "earvid: ear.mp4: found the left ear on frame 5 at 20,20,50,80, confidence 0.33: weak, "
+        "look at it (earvid qc ear.earvid.zarr; --only right leaves it out)",
+    ]
 
 
 def test_prompt_ends_with_1_where_there_is_none(noise, capfd):

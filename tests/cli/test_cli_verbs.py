@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import shutil
 from pathlib import Path
 
@@ -13,11 +12,9 @@ import numpy as np
 import pytest
 from command_line import call
 
-from earvid.cli.app import VERBS, app
+from earvid.cli.app import VERBS
 from earvid.store import Store
 from earvid.video import Clip
-
-README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def strict(text: str):
@@ -164,7 +161,9 @@ def test_a_folder_of_images_is_a_clip(here, capfd, monkeypatch, ear_box, named):
     monkeypatch.chdir(here if named else folder)
     said = call(capfd, "track", "shots.v2" if named else ".", "--landmarks", "none")
     assert said.code == 0, said.err
+    prompt = Path("shots.v2.prompt.json") if named else here / "shots.v2.prompt.json"
     assert said.err == (
+        f"earvid: shots.v2: using {prompt}\n"
         "earvid: shots.v2: Images have no times: 30 frames per second are assumed.\n"
     )
     store = Store.open(here / "shots.v2.earvid.zarr")
@@ -287,18 +286,3 @@ def test_help(capfd, verb):
     assert said.code == 0 and said.err == "" and said.out.startswith("Usage: earvid")
     assert max(map(len, said.out.splitlines())) <= 100
     assert verb or all(line in said.out for line in VERBS.values())
-
-
-def readme_commands() -> list[str]:
-    """Every call of earvid in the README, without what only stands for something."""
-    text = README.read_text(encoding="utf-8")
-    found = re.findall(rf"earvid (?:{'|'.join(VERBS)})\b[^`\n#|&]*", text)
-    return sorted({re.sub(r"[\[\]]", "", one).replace("…", "clip.mp4").strip() for one in found})
-
-
-@pytest.mark.parametrize("typed", readme_commands())
-def test_the_readme_shows_commands_that_exist(typed):
-    verb, *rest = shlex.split(typed)[1:]
-    command = app.get_command(app.make_context("earvid", ["doctor"]), verb)
-    assert command is not None
-    command.make_context(verb, rest, resilient_parsing=not rest)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from earvid.cli.messages import explain, sentence
+from earvid.cli.track import _guess
 from earvid.cli.words import ear_line, spans, to_json
 from earvid.errors import PromptError, StoreError, UsageError
+from earvid.pipeline import ObjectSummary, Sureness, TrackReport
 
 
 def ear(**changes):
@@ -25,6 +30,18 @@ def test_an_ear_in_a_line():
     )
     assert ear_line(ear(mean_score=None)) == "  left: visible on 9 frames"
     assert ear_line(ear(visible=0, mean_score=None, absent=[[0, 9]])) == "  left: never seen"
+
+
+def test_landmarks_that_were_not_guessed_are_asked_for():
+    guess = Sureness(272, 0.01, used=False)
+    one = ObjectSummary("right", 9, 0.9, (), 1.0)
+    said = _guess("right", guess, TrackReport(Path("my clip.zarr"), 9, 9, 1.0, (one,)))
+    assert said == (
+        "right has no landmarks, since a guess on frame 272 would be right with a probability of "
+        "1% only; to give some, run: earvid correct 'my clip.zarr' --frame 272 --landmarks FILE"
+    )
+    several = TrackReport(Path("a.zarr"), 9, 9, 1.0, (one, replace(one, name="left")))
+    assert "a.zarr --ear right --frame 272" in _guess("right", guess, several)
 
 
 def test_json_without_nan():

@@ -43,7 +43,7 @@ class Made:
         return Store.open(self.path)
 
 
-def make(folder, *, frames=FRAMES, keypoints=IBUG55_NAMES, ready=None):
+def make(folder, *, frames=FRAMES, keypoints=IBUG55_NAMES, ready=None, provenance=None):
     """Write a clip and its store; `ready` frames of it are done, all by default."""
     folder.mkdir(exist_ok=True)
     clip = _write_clip(folder / "ear.mp4", frames)
@@ -64,6 +64,7 @@ def make(folder, *, frames=FRAMES, keypoints=IBUG55_NAMES, ready=None):
         memory_slots=1,
         fingerprint=hashlib.sha256(b"made").hexdigest(),
         shard_bytes=SHARD * WIDTH * HEIGHT,
+        provenance=provenance or {},
     )
     with StoreWriter.create(path, spec) as writer:
         for record in records[:ready]:

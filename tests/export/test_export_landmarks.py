@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 
 import numpy as np
@@ -12,6 +13,7 @@ from made_store import ABSENT, CORRECTED, FRAMES, IDS, NAMES, WEAK, make
 
 from earvid.errors import StoreError
 from earvid.export import Selection, export
+from earvid.render import marks_at
 
 movement = pytest.mark.skipif(find_spec("movement") is None, reason="needs movement")
 PART = Selection(frames=(slice(2, 8),), min_confidence=0.5)
@@ -41,6 +43,20 @@ def test_table_of_ears(made, tmp_path):
         found = ear[["x0", "y0", "x1", "y1"]].to_numpy(np.float32)
         assert np.array_equal(found, box, equal_nan=True)
         assert ear.frame[ear.corrected == 1].tolist() == [CORRECTED]
+
+
+def test_only_the_ear_that_was_corrected_is_marked(tmp_path):
+    """In the table, in COCO and in what is drawn over the video."""
+    about = {"corrections": [{"keyframes": {"right": [CORRECTED]}}]}
+    store = make(tmp_path, provenance=about).store
+    table = pd.read_csv(export(store, "csv", tmp_path / "a.csv"))
+    rows = table[table.corrected == 1]
+    assert rows[["frame", "ear"]].to_numpy().tolist() == [[CORRECTED, "right"]]
+    notes = json.loads(export(store, "coco", tmp_path / "a.json").read_text())["annotations"]
+    marked = [note["attributes"] for note in notes if note["attributes"]["corrected"]]
+    assert marked == [{"ear": "right", "corrected": True}]
+    marks = marks_at(store, CORRECTED)
+    assert [(ear.name, ear.corrected) for ear in marks.ears] == [("left", False), ("right", True)]
 
 
 def test_table_of_landmarks(made, tmp_path):

@@ -90,6 +90,29 @@ def test_the_timeline_shades_what_is_absent_and_marks_keyframes(pair):
     assert ax.get_xlabel() == "time (s)"
 
 
+def test_a_timeline_of_every_ear_one_under_another(pair):
+    top = plot.timeline(pair)
+    drawn = [ax for ax in top.figure.axes if ax.get_title("left")]
+    assert [ax.get_title("left") for ax in drawn] == ["two.mp4: left", "two.mp4: right"]
+    assert drawn[0] is top and drawn[0].get_position().y0 > drawn[1].get_position().y1
+    with pytest.raises(UsageError, match="name one of left, right"):
+        plot.timeline(pair, ax=plt.figure().subplots())
+
+
+@pytest.mark.parametrize("inches", [None, 4.0])
+def test_the_legend_is_within_the_figure(pair, single, inches):
+    for recording, ear in ((pair, "left"), (single, None)):
+        ax = None
+        if inches is not None:
+            _, ax = plt.subplots(figsize=(inches, 5), layout="constrained")
+        ax = plot.timeline(recording, ear, ax=ax)
+        ax.figure.canvas.draw()
+        whole, legend = ax.figure.bbox, ax.get_legend().get_window_extent()
+        assert len(ax.get_legend().get_texts()) > 3
+        assert whole.x0 - 2 <= legend.x0 and legend.x1 <= whole.x1 + 2  # pixels, of rounding
+        assert whole.y0 - 2 <= legend.y0 and legend.y1 <= whole.y1 + 2
+
+
 def test_an_ear_that_is_not_seen_is_told(pair):
     hidden = int(np.flatnonzero(~pair.ear("left").seen)[0])
     assert "left not seen" in plot.overlay(pair, hidden).get_title("left")
@@ -110,7 +133,7 @@ def test_areas_in_millimeters(single):
 @pytest.mark.parametrize(
     ("draw", "told"),
     [
-        (lambda pair: plot.timeline(pair), "name one of left, right"),
+        (lambda pair: plot.timeline(pair, "middle"), "no ear 'middle'"),
         (lambda pair: plot.overlay(pair), "which frame"),
         (lambda pair: plot.overlay(pair, 99), "no frame 99"),
         (lambda pair: plot.landmarks(pair, 3, "left"), "landmarks='auto'"),

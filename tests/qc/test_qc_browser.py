@@ -100,8 +100,18 @@ def test_a_drawn_box_is_in_the_command(page, tmp_path):
       clientY: area.top + (y + 0.5) / 120 * area.height,
       pointerId: 1, bubbles: true, cancelable: true,
     }));
+    const command = document.querySelector(".command");
+    const said = () => command.querySelector("code").textContent.trim() + " " +
+      (command.querySelector("button").disabled ? "disabled" : "enabled");
+    const type = (value) => {
+      const left = document.querySelector(".numbers input");
+      left.value = value;
+      left.dispatchEvent(new Event("input"));
+    };
+    const all = [said()];
     at("pointerdown", 100, 90); at("pointermove", 20, 30); at("pointerup", 20, 30);
-    document.title = document.querySelector(".command code").textContent;
+    all.push(said()); type(25); all.push(said()); type(100); all.push(said());
+    document.title = all.join(" | ");
     </script>"""
     probe = page.with_name("probe.html")
     probe.write_text(
@@ -113,4 +123,9 @@ def test_a_drawn_box_is_in_the_command(page, tmp_path):
     dom, said = browse(probe, tmp_path, "--dump-dom", "--window-size=1200,900")
     assert said == []
     found = re.search(r"<title>(.*?)</title>", dom, re.DOTALL)
-    assert found is not None and found[1].endswith("--box 20,30,100,90")
+    assert found is not None
+    before, after, typed, back = (part.strip() for part in found[1].split("|"))
+    assert before.endswith("--box X0,Y0,X1,Y1 disabled")
+    assert after.endswith("--box 20,30,100,90 enabled")
+    assert typed.endswith("--box 25,30,100,90 enabled")
+    assert back.endswith("--box X0,Y0,X1,Y1 disabled")  # a box without width is none

@@ -113,6 +113,29 @@ def test_clips_of_two_folders_may_share_a_name(make_store, tmp_path, monkeypatch
     assert failures([tmp_path / "run.json"]) == 1
 
 
+@pytest.mark.parametrize("summary", ["run.csv", "elsewhere/run.json"])
+def test_a_summary_beside_the_folder_or_in_the_current_one(
+    make_store, tmp_path, monkeypatch, summary
+):
+    """It counts for clips of the folder alone, and a later one in the folder before it."""
+    (tmp_path / "elsewhere").mkdir()
+    here = (tmp_path / summary).parent
+    monkeypatch.chdir(here)
+    up = "" if here == tmp_path else "../"
+    rows = [ClipResult(f"{up}day{n}/clip.mp4", f"{up}day{n}/clip.earvid.zarr", "failed",
+                       error=FAILED) for n in (1, 2)]  # fmt: skip
+    write_summary(tmp_path / summary, rows)
+    for number in (1, 2):
+        (tmp_path / f"day{number}").mkdir()
+        (tmp_path / f"day{number}" / "clip.mp4").write_bytes(b"none")
+    make_store([ellipse(60, 60)] * 4, "day1/other.earvid.zarr")
+    assert failures([Path(f"{up}day1")]) == 1 and failures([tmp_path / "day2"]) == 1
+    done = ClipResult("clip.mp4", "clip.earvid.zarr", "tracked")
+    write_summary(tmp_path / "day1" / "run.csv", [done])
+    os.utime(tmp_path / summary, (1, 1))
+    assert failures([Path(f"{up}day1")]) == 0
+
+
 @pytest.mark.parametrize("here", [".", "day1", "day2"])
 def test_a_batch_may_have_run_above_its_summary(make_store, tmp_path, monkeypatch, here):
     paths = {"clip": "day1/clip.mp4", "store": "day1/clip.earvid.zarr"}

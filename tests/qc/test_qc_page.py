@@ -83,13 +83,47 @@ def test_flagged_spans_are_shown_with_pictures_and_commands(make_store, doubtful
     fixes = [words for words in commands if words[1] == "correct"]
     assert len(fixes) == 2 and all(words[2] == str(store.path) for words in fixes)
     assert {words[words.index("--frame") + 1] for words in fixes} <= {str(t) for t in range(FRAMES)}
-    box = next(w for w in fixes if int(w[w.index("--frame") + 1]) < AWAY)[-1]
-    frame = int(next(w for w in fixes if w[-1] == box)[4])
-    tracked = store.tracks.box[frame, :, 0]
-    assert [int(value) for value in box.split(",")] == tracked.round().astype(int).tolist()
+    assert all(words[-2:] == ["--box", "X0,Y0,X1,Y1"] for words in fixes)
+    places = [page.texts["code"].index(text) for text in page.texts["code"] if "correct" in text]
+    buttons = page.all("button")
+    assert all("disabled" in buttons[place] for place in places)
+    assert sum("disabled" in button for button in buttons) == len(fixes)
+    assert f"tracked anew on frames 0–{FRAMES - 1}" in page.text
     figures = [text for text in page.texts["figcaption"] if "worst" in text]
     assert len(figures) == 2
     assert "The clip clip.mp4 is not beside the store" not in page.text  # nobody said so
+
+
+def test_a_card_says_how_far_a_correction_reaches(make_store, doubtful_masks):
+    frames = {"10": {"box": [1, 2, 3, 4]}, "60": {"box": [1, 2, 3, 4]}}
+    about = {"prompt": {"objects": [{"id": 1, "name": "ear", "frames": frames}]}}
+    text = page_of(make_store(doubtful_masks, provenance=about)).text
+    assert "ear is then tracked anew on frames 11–59." in text
+    assert f"ear is then tracked anew on frames 61–{FRAMES - 1}." in text
+
+
+def test_what_is_flagged_is_told_ear_by_ear(make_store):
+    masks = [ellipse(40, 60) + 2 * ellipse(120, 60) * (t % 2 == 0) for t in range(20)]
+    about = {"found": {}}
+    store = make_store(masks, ids=(1, 2), names=("left", "right"), provenance=about)
+    found = review(store)
+    text = page_of(store).text.replace("\N{NO-BREAK SPACE}", " ")
+    flagged = 100 * found.share(found.ears[1][0])
+    assert 50 < flagged <= 100
+    assert f"0 % of the frames of left, {flagged:.0f} % of the frames of right." in text
+    worst = max(span.doubt for span in found.spans)
+    assert (
+        f"The doubt of the clip is {found.doubt:.2f}: that of its worst span, {worst:.2f}" in text
+    )
+    assert "right is not followed well here: prompt it on another frame" in text
+    assert "leave it out (earvid track … --only left)" in text and "left is not" not in text
+
+
+def test_the_reader_of_the_clip_is_told_in_words(make_store):
+    about = {"clip": {"name": "clip.mp4", "reader": "pyav", "reader_reason": "reports damage"}}
+    page = page_of(make_store([ellipse(60, 60)] * 4, provenance=about))
+    assert "read with PyAV (it reports damaged frames)" in page.texts["dd"]
+    assert "reports damage " not in page.text
 
 
 @pytest.mark.parametrize("ear", ["<b onclick='x'>", '"&', "left; touch x"])

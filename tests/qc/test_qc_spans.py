@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,8 +57,14 @@ def test_a_steady_ear_is_not_flagged(make_store):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"score": lambda t: 0.4 if 20 <= t < 30 else 0.9}, "predicted overlap is 0.40"),
-        ({"presence": lambda t, seen: 0.52 if 20 <= t < 30 else 0.99}, "presence of 0.52"),
+        (
+            {"score": lambda t: 0.4 if 20 <= t < 30 else 0.9},
+            "less here: 0.40, usually 0.90.",
+        ),
+        (
+            {"presence": lambda t, seen: 0.52 if 20 <= t < 30 else 0.99},
+            "(presence 0.52): taken to be in view.",
+        ),
         ({"keypoints": ("a", "b"), "visible": lambda t: int(t < 20)}, "Landmarks are lost"),
     ],
 )
@@ -76,6 +85,37 @@ def test_an_ear_that_is_never_seen_is_one_span(make_store):
     (span,) = review(make_store([np.zeros((120, 160), np.uint8)] * 30)).spans
     assert (span.start, span.stop) == (0, 30) and "The ear is never seen." in span.reasons
     assert span.level == "high"
+
+
+def test_of_a_steady_absence_only_the_edges_are_flagged(make_store):
+    """Two thirds of the clip without the ear; half of these with a find that is not believed."""
+    masks = [ellipse(60, 60)] * 50 + [np.zeros((120, 160), np.uint8)] * 150 + [ellipse(60, 60)] * 50
+    presence = lambda t, seen: 0.99 if seen else 0.5 if t < 120 else 0.02  # noqa: E731
+    found = review(make_store(masks, presence=presence))
+    assert sorted((one.start, one.stop) for one in found.spans) == [(50, 62), (188, 201)]
+    said = next(text for text in found.spans[0].reasons if "not seen" in text)
+    assert "not believed, so it counts as out of view" in said
+    (ear,) = (ear for ear, _ in found.ears)
+    assert found.share(ear) == pytest.approx(25 / 250)
+
+
+def test_a_long_span_is_split_where_there_is_least_doubt(make_store):
+    calm = 130
+    score = lambda t: 0.55 if abs(t - calm) < 3 else 0.4 if t >= 50 else 0.9  # noqa: E731
+    spans = sorted((one.start, one.stop) for one in
+                   review(make_store([ellipse(60, 60)] * 240, score=score)).spans)  # fmt: skip
+    assert spans[0][0] == 50 and spans[-1][1] == 240
+    assert all(before[1] == after[0] for before, after in pairwise(spans))
+    assert all(stop - start <= 75 for start, stop in spans)  # 3 s
+    assert any(abs(start - calm) < 3 for start, _ in spans)
+
+
+def test_changes_are_told_plainly(make_store):
+    masks = [ellipse(60, 60, 24, 40 if t < 30 else 40 - 2.5 * (t - 29)) for t in range(40)]
+    said = " ".join(reason for span in review(make_store(masks)).spans for reason in span.reasons)
+    assert re.search(r"Half as large on frame \d+ as within half a second around it\.", said), said
+    low = review(make_store(masks[:30], "b.zarr", score=lambda t: 0.4)).spans[0].reasons[0]
+    assert low == "The model trusts its mask little, here as elsewhere: 0.40."
 
 
 def test_keyframes_given_by_hand_are_not_doubted(make_store, doubtful_masks):

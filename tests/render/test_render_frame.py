@@ -177,6 +177,28 @@ def test_whatever_a_store_holds_can_be_drawn(height, width, box, points, status,
     assert drawn.shape == (height, width, 3) and drawn.dtype == np.uint8
 
 
+def test_it_is_said_which_ear_was_corrected():
+    """In the lower left corner, beside the color of the ear."""
+    style = Style(fill=0, contour=False, box=False, labels=False)
+    for corrected in (1, 2):
+        ears = tuple(ear(n, corrected=n == corrected) for n in (1, 2))
+        marks = FrameMarks(np.zeros((240, 320), np.uint8), ears, "corrected")
+        corner = render_frame(gray(), marks, style=style)[200:, :160]
+        shown = [near(corner, PALETTE[n - 1], 5).sum() > 10 for n in (1, 2)]
+        assert shown == [corrected == 1, corrected == 2]
+
+
+@pytest.mark.parametrize(("confidence", "filled"), [(0.9, True), (0.4, True), (0.3, False)])
+def test_landmarks_of_low_confidence_are_hollow(confidence, filled):
+    points = np.array([[60.0, 60.0], [200.0, 200.0]])
+    flags, known = np.array([True, True]), np.array([confidence, np.nan])
+    one = ear(1, box=None, landmarks=points, visible=flags, confidence=known)
+    style = Style(fill=0, contour=False, box=False, labels=False, scale=4)
+    drawn = render_frame(gray(), FrameMarks(None, (one,)), style=style)
+    assert (drawn[60, 60] != 120).any() == filled
+    assert (drawn[190:211, 190:211] != 120).any() and (drawn[200, 200] == 120).all()
+
+
 def test_a_mask_of_another_size_is_refused():
     with pytest.raises(ValueError, match="mask is"):
         render_frame(gray(), FrameMarks(np.zeros((10, 10), np.uint8), ()))

@@ -40,6 +40,17 @@ def test_suffixes_may_be_mixed_and_shouted(tmp_path: Path) -> None:
     assert numbers(Clip.open(tmp_path).frames()) == [0, 1, 2]
 
 
+def test_pictures_beside_videos_are_no_frames(tmp_path: Path) -> None:
+    folder = tmp_path / "my clips"
+    folder.mkdir()
+    save(folder / "sheet.png", draw(0))
+    (folder / "sheet.overlay.mp4").touch()
+    assert numbers(Clip.open(folder).frames()) == [0]
+    (folder / "clip.mp4").touch()
+    with pytest.raises(VideoError, match=r"clip\.mp4, and no clip: .* earvid batch '.*my clips'$"):
+        Clip.open(folder)
+
+
 def test_a_single_image(tmp_path: Path) -> None:
     save(tmp_path / "ear.png", draw(5))
     assert numbers(Clip.open(tmp_path / "ear.png").frames()) == [5]

@@ -1,6 +1,7 @@
 """Pictures of every make come out as upright RGB, the same from either reader."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -10,6 +11,7 @@ from numbered import assert_exact, draw, encode, numbered, read, turn
 
 from earvid.errors import VideoError
 from earvid.video import Clip
+from earvid.video.look import Orientation, _distortion
 
 Turn = Callable[[np.ndarray], np.ndarray]
 BT709, BT601 = 1, 6
@@ -162,8 +164,23 @@ def test_interlaced_and_stretched_pixels_are_remarked_on(tmp_path: Path) -> None
     encode(path, [corners()] * 4, b_frames=0, **{"x264-params": "tff=1:sar=16/15"})
     with Clip.open(path) as clip:
         assert any("interlaced" in warning for warning in clip.info.warnings)
-        assert any("not square (16/15)" in warning for warning in clip.info.warnings)
+        assert any(
+            "(16/15)" in warning and "6.2 % too narrow" in warning for warning in clip.info.warnings
+        )
         assert clip.info.reader == "pyav"
+
+
+@pytest.mark.parametrize(
+    ("aspect", "turned", "said"),
+    [
+        ("15/16", False, "6.7 % too wide"),
+        ("4/3", False, "25 % too narrow"),
+        ("1/3", True, "200 % too tall"),
+        ("2/1", True, "50 % too flat"),
+    ],
+)
+def test_what_stretched_pixels_do_to_shapes(aspect: str, turned: bool, said: str) -> None:
+    assert _distortion(float(Fraction(aspect)), Orientation(transpose=turned)) == said
 
 
 def test_facts(tmp_path: Path) -> None:

@@ -12,20 +12,26 @@ for (const button of document.querySelectorAll("button.copy")) {
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
 }
-// Draw a box on a frame; it is in the command at once.
+// Draw a box on a frame; it is in the command at once. Until then there is none to be copied, for
+// the box that is shown may be what is wrong.
 for (const draw of document.querySelectorAll(".draw")) {
   const svg = draw.querySelector("svg");
-  const boxes = [...draw.querySelectorAll("rect")];
+  const boxes = [...draw.querySelectorAll("rect.drawn")];
   const inputs = [...draw.querySelectorAll("input")];
   const target = document.getElementById(draw.dataset.numbers);
+  const copy = document.getElementById(draw.dataset.copy);
+  const first = inputs.map((input) => input.value).join(",");
   const view = svg.viewBox.baseVal;
   const show = (values) => {
     const [x0, y0, x1, y1] = values;
+    const drawn = x1 > x0 && y1 > y0 && values.join(",") !== first;
+    copy.disabled = !drawn;
+    copy.title = drawn ? "" : "Draw or type the box first";
     for (const box of boxes) {
       for (const [name, value] of [["x", x0], ["y", y0], ["width", x1 - x0], ["height", y1 - y0]])
-        box.setAttribute(name, Math.max(0, value));
+        box.setAttribute(name, drawn ? Math.max(0, value) : 0);
     }
-    target.textContent = values.join(",");
+    target.textContent = drawn ? values.join(",") : "X0,Y0,X1,Y1";
   };
   const typed = () => inputs.map((input) => Math.round(Number(input.value)));
   const put = (values) => { inputs.forEach((input, i) => { input.value = values[i]; }); show(values); };

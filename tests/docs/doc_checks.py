@@ -1,0 +1,47 @@
+"""What is looked at where a command of the documentation cannot be executed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+
+from doc_text import ROOT, pages
+
+CI = ROOT / ".ci" / "run"
+
+
+def check_nothing(step: Sequence[str]) -> None:
+    """There is nothing to look at beyond what the reason says."""
+
+
+def check_in_ci(step: Sequence[str]) -> None:
+    """What runs before a release runs it, too."""
+    assert CI.stat().st_mode & 0o111
+    assert step[0] in (".ci/run", "pytest") or " ".join(step[:3]) in CI.read_text(), step
+
+
+def check_extra_exists(step: Sequence[str]) -> None:
+    """The package has every extra that is named."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"\[(\w+)\]", " ".join(step))
+    assert set(named) <= set(project["optional-dependencies"]), step
+    wanted = [word for word in step[2:] if not word.startswith("-")]
+    assert any(re.fullmatch(r"(\.|earvid)(\[\w+\])?", word) for word in wanted), step
+
+
+def check_trunk_package(step: Sequence[str]) -> None:
+    """The module that the recipes import is that of the package."""
+    module = step[2].partition("==")[0].replace("-", "_")
+    assert f"from {module} import" in pages()["checkpoints/MODEL_CARD.md"]
+
+
+def check_bench(step: Sequence[str]) -> None:
+    """All options exist and so do all rows that are named; rows can be listed."""
+    from earvid.cli.evaluate_bench import command
+    from earvid.evaluate.bench_rows import choose_rows
+
+    with command.make_context("bench", list(step[3:])) as context:
+        assert choose_rows(context.params["rows"])
+    with command.make_context("bench", ["--list"]) as context:
+        assert command.invoke(context) == 0
