@@ -45,3 +45,14 @@ def check_bench(step: Sequence[str]) -> None:
         assert choose_rows(context.params["rows"])
     with command.make_context("bench", ["--list"]) as context:
         assert command.invoke(context) == 0
+
+
+def check_shard(step: Sequence[str]) -> None:
+    """All options exist, and the parts are all of a batch, each clip in one."""
+    from earvid.batch import gather, shard
+    from earvid.cli.batch import command
+
+    with command.make_context("batch", list(step[2:])) as context:
+        entries, count = gather(context.params["sources"]), context.params["part"].split("/")[1]
+    parts = [one for k in range(int(count)) for one in shard(entries, f"{k + 1}/{count}")]
+    assert sorted(str(one.clip) for one in parts) == sorted(str(one.clip) for one in entries)

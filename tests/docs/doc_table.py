@@ -15,6 +15,7 @@ from doc_checks import (
     check_extra_exists,
     check_in_ci,
     check_nothing,
+    check_shard,
     check_trunk_package,
 )
 
@@ -40,6 +41,7 @@ MEANT = {
     "-m earvid finetune DATA": "-m earvid finetune labeled/",
     "earvid finetune DATA": "earvid finetune labeled/",
     "earvid track CLIP": "earvid track clip.mp4",
+    "--photos … --clips …": "--photos photos/ --clips recorded/",
     "FOLDER": "photos/",
     "FILE.png": "sheet.png",
     "HOST:PORT": "127.0.0.1:6379",
@@ -147,21 +149,26 @@ TABLE = (
          more=_QUICK),
     Case("earvid train", f"{_LONG}; {_PHOTOS}",
          more="--minutes 0.0001 --image-size 64 --frames-per-step 8"),
-    Case("earvid train-detector", f"{_LONG}; {_PHOTOS}", more="--minutes 0.0001 --drawn 1"),
-    Case("earvid train-recognizer", f"{_LONG}; {_PHOTOS}", more="--minutes 0.0001 --drawn 4"),
+    Case("earvid train-detector", f"{_LONG}; {_PHOTOS}",
+         more="--minutes 0.0001 --drawn 1 --batch 1"),
+    Case("earvid train-recognizer", f"{_LONG}; {_PHOTOS}", more="--minutes 0.0001 --drawn 1"),
     Case("earvid train-landmarks", f"{_LONG}; {_PHOTOS}",
-         more="--minutes 0.0001 --rendered 2 --drawn 1"),
+         more="--minutes 0.0001 --rendered 1 --drawn 0"),
     Case("earvid evaluate model photos/", "12 clips of three kinds take minutes",
          more="--output report --clips 0"),
     Case("earvid evaluate model closeup", "12 clips of three kinds take minutes", more="--clips 0"),
     Case("earvid evaluate memory", "all kinds and policies take a quarter of an hour",
          more="--photos photos/ --kind clean --policy fifo --clips 1 --output report "
          "--checkpoint start.safetensors"),
+    Case("earvid evaluate roi", "all crops on all clips take hours",
+         more="--factor 2 --kind clean --each 1 --no-drawn --checkpoint start.safetensors"),
     Case("earvid evaluate landmarks", "all kinds take minutes",
          more="--kind still --clips 1 --true-masks"),
     Case("earvid evaluate bench", "starts processes for minutes; tests/evaluate/test_bench.py runs "
          "it as its users do, --list is run here", instead=check_bench),
-    # Other machines.
+    # Other machines, and more cores than there may be.
+    Case("earvid batch", "tests/cli/test_cli_batch.py runs shards and workers",
+         instead=check_shard, has="--shard"),
     Case("earvid batch", "needs a cluster that runs; tests/batch/test_batch_ray.py has one",
          instead=check_nothing, has="--address"),
     Case("earvid batch", "Ray leaves threads in the process that starts it", process=True,

@@ -64,6 +64,7 @@ class Workshop:
             r"ear\.pts": lambda to, _: write_pts(to / "ear.pts"),
             r"clips/": self._clips,
             r"study\.csv": self._study,
+            r"recorded/": self._recorded,
             r"\b(labeled|photos|ears)\b": self._photos,
             r"\b(awe|closeup)\b": self._faces,
             r"start\.safetensors|evaluate|finetune": self._start,
@@ -83,7 +84,8 @@ class Workshop:
 
     def _clips(self, to: Path, text: str) -> None:
         (to / "clips").mkdir()
-        for name in ("a", "b"):
+        elsewhere = "s3://" in text or "ray" in text  # where one clip tells as much
+        for name in ("a",) if elsewhere else ("a", "b"):
             shutil.copy(self.clip(LENGTHS[0]), to / "clips" / f"{name}.mp4")
             prompt_at(0).save(to / "clips" / f"{name}.prompt.json")
             if text.startswith("earvid qc"):
@@ -96,6 +98,12 @@ class Workshop:
             (to / "results").mkdir(exist_ok=True)
             shutil.copy(self.clip(32), to / name / "visit1.mp4")
         (to / "ben" / "visit1.json").write_text(document('{"version"'))
+
+    def _recorded(self, to: Path, text: str) -> None:
+        truth = to / "recorded" / "truth" / "clip"
+        truth.mkdir(parents=True)
+        shutil.copy(self.clip(LENGTHS[0]), to / "recorded" / "clip.mp4")
+        write_mask(truth / "mask_00000_1.png")
 
     def _photos(self, to: Path, text: str) -> None:
         for name in ("labeled", "photos", "ears"):
