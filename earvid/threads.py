@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import torch
 
+_HELD = threading.Lock()  # the numbers of threads are the process's, not a computation's
 _ENOUGH = 4  # threads beyond which a network of a few million weights gets no faster
 
 
@@ -51,6 +53,9 @@ def sharing(*, small: bool) -> Iterator[Share]:
     Args:
         small: as in :meth:`Share.of`.
     """
+    if not _HELD.acquire(blocking=False):  # another thread shares them already
+        yield Share(torch.get_num_threads(), 1)
+        return
     before = torch.get_num_threads(), cv2.getNumThreads()
     share = Share.of(before[0], small=small)
     torch.set_num_threads(share.within)
@@ -60,3 +65,4 @@ def sharing(*, small: bool) -> Iterator[Share]:
     finally:
         torch.set_num_threads(before[0])
         cv2.setNumThreads(before[1])
+        _HELD.release()

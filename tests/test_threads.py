@@ -36,3 +36,13 @@ def test_what_was_set_before_comes_back(fails):
     finally:
         torch.set_num_threads(before[0])
         cv2.setNumThreads(before[1])
+
+
+def test_who_comes_second_changes_nothing():
+    before = torch.get_num_threads()
+    with sharing(small=True):
+        within = torch.get_num_threads()
+        with sharing(small=True) as second:
+            assert (second.within, second.beside) == (within, 1)
+        assert torch.get_num_threads() == within
+    assert torch.get_num_threads() == before

@@ -224,11 +224,12 @@ def _tell(row: dict[str, Any], as_json: bool) -> None:
         before = {ear["name"]: ear for ear in row["before"]}
         for ear in row["ears"]:
             anew = row.get("corrected", {}).get(ear["name"])
-            line = ear_line(ear) if anew is None else _changed_line(anew, ear, before[ear["name"]])
-            click.echo(line)
+            then = before.get(ear["name"])  # which a new ear has not
+            known = anew is not None and then is not None
+            click.echo(_changed_line(anew, ear, then) if known else ear_line(ear))
 
 
-def _changed_line(anew: list[list[int]], now: dict[str, Any], then: dict[str, Any]) -> str:
+def _changed_line(anew: Any, now: dict[str, Any], then: Any) -> str:
     """What a correction did to an ear, beside what it was before."""
     scores = ["none" if ear["mean_score"] is None else f"{ear['mean_score']:.2f}"
               for ear in (now, then)]  # fmt: skip

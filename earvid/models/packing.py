@@ -96,8 +96,10 @@ class PackedLinear(nn.Module):
         return out.to(self._out)
 
 
-def can_pack() -> bool:
-    """Whether this PyTorch has what it takes: oneDNN, and its operators for fused layers."""
+def can_pack(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether PyTorch has oneDNN and its operators for fused layers, and the processor a dtype."""
+    if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
     built = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     names = ("_convolution_pointwise", "_linear_pointwise", "_reorder_linear_weight")
     return built and all(hasattr(torch.ops.mkldnn, name) for name in names)

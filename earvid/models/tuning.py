@@ -31,13 +31,14 @@ def tune(model: SAM2Base, dtype: str, quantize: str, device: str = "cpu") -> SAM
         fold_norms(trunk, example)
     fix_positions(model)
     join_projections(model)
-    packs = device == "cpu" and can_pack()
-    if packs and dtype == "bfloat16":
+    numbers: torch.dtype = getattr(torch, dtype)
+    packs = device == "cpu" and can_pack(numbers)
+    if packs and numbers == torch.bfloat16:
         join_attention(model, torch.bfloat16)
     if quantize == "int8":
         to_int8(model, example)
     if packs:
-        pack(model, getattr(torch, dtype), example)
+        pack(model, numbers, example)
     elif dtype == "bfloat16":
         to_bfloat16(model)
     return model

@@ -135,9 +135,9 @@ def _summary(
 
 
 def _corrected(store: Store, name: str) -> tuple[int, ...]:
-    """Keyframes of all corrections of an ear."""
-    made = store.provenance.get("corrections", ())
-    return tuple(sorted({frame for one in made for frame in one["keyframes"].get(name, ())}))
+    """Frames on which an ear was corrected by hand."""
+    column = list(store.object_names).index(name)
+    return tuple(np.flatnonzero(store.corrected[:, column]).tolist())
 
 
 def spans(flags: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:

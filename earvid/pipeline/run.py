@@ -92,7 +92,7 @@ def track(
             )
         loaded = model or settings.load()
         with sharing(small=loaded.small) as share:
-            beside = share.beside
+            beside = share.beside if loaded.device == "cpu" else 1
             if verdict.decision is Decision.CORRECT:
                 return correct(source, origin, target, verdict, settings, loaded, progress, beside)
             return _track(

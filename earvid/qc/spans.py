@@ -15,6 +15,7 @@ from earvid.qc.text import frames_in_words
 FLAGGED = 0.3  # doubt of a frame from which on it is flagged
 MERGE = 0.4  # seconds: flagged frames that are closer are one span
 LONGEST = 3.0  # seconds: longer spans are split, for a person to act on
+FEWEST = 12  # frames of a span that are never split, however slow the clip
 LASTING = 0.5  # seconds of full doubt for which a span counts almost twice
 TELLING = 0.12  # weighted sign from which on it is a reason of its own
 NEARLY = 0.05  # below the usual score, from which on it is less
@@ -99,11 +100,11 @@ def _of_ear(ear: Measures, doubt: Doubt) -> list[Span]:
 
 def _parts(ear: Measures, doubt: Doubt, start: int, stop: int) -> list[tuple[int, int]]:
     """Split a span until no part is too long, where there is least doubt and near the middle."""
-    longest = frames_in(ear, LONGEST)
+    longest = max(FEWEST, frames_in(ear, LONGEST))
     if stop - start <= longest or not ear.seen.any():
         return [(start, stop)]
     third = (stop - start) // 3
-    inner = np.arange(start + third, stop - third)
+    inner = np.arange(start + max(1, third), stop - third)
     off = np.abs(inner - (start + stop) / 2)
     cut = int(inner[np.lexsort((off, doubt.total[inner].round(2)))[0]])
     return [*_parts(ear, doubt, start, cut), *_parts(ear, doubt, cut, stop)]

@@ -73,12 +73,13 @@ def write_clip(path: Path, frames: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(path, WIDTH, HEIGHT, preset="ultrafast") as writer:
         for frame in range(frames):
-            x, y = sway(frame)
-            matrix = np.array([[1, 0, x], [0, 1, y]])
-            image = cv2.warpAffine(
-                scene().image, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE
-            )
-            writer.write(image)
+            writer.write(_swayed(scene().image, frame))
+
+
+def _swayed(picture: Picture, frame: int) -> Picture:
+    matrix = np.column_stack([np.eye(2), sway(frame)])
+    moved = cv2.warpAffine(picture, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+    return moved.astype(np.uint8)
 
 
 def prompt_at(*frames: int) -> Prompt:
@@ -88,9 +89,10 @@ def prompt_at(*frames: int) -> Prompt:
     return Prompt((ObjectPrompt(id=1, name="ear", frames=prompts),))
 
 
-def write_mask(path: Path) -> None:
-    """The mask of that ear on frames that are multiples of the period."""
-    cv2.imwrite(str(path), scene().mask)
+def write_mask(path: Path, frame: int = 0) -> None:
+    """The mask of that ear on a frame, by default on those that are multiples of the period."""
+    mask = _swayed(scene().mask, frame)
+    cv2.imwrite(str(path), np.where(mask > 127, 255, 0).astype(np.uint8))
 
 
 def write_pts(path: Path, points: npt.NDArray[np.float64] | None = None) -> None:

@@ -66,11 +66,8 @@ FRAGMENTS = {
 """Options that stand alone within sentences -> the command that they are given to."""
 
 ROOMS = {
-    **dict.fromkeys(
-        ("track", "prompt", "show", "render", "landmarks", "export", "qc", "correct", "download",
-         "doctor"),
-        "tracking",
-    ),
+    **dict.fromkeys(("track", "prompt", "download", "doctor"), "tracking"),
+    **dict.fromkeys(("show", "render", "landmarks", "export", "qc", "correct"), "looking"),
     "batch": "study",
     **dict.fromkeys(
         ("train", "finetune", "train-detector", "train-recognizer", "train-landmarks", "evaluate"),

@@ -103,7 +103,8 @@ class Workshop:
         truth = to / "recorded" / "truth" / "clip"
         truth.mkdir(parents=True)
         shutil.copy(self.clip(LENGTHS[0]), to / "recorded" / "clip.mp4")
-        write_mask(truth / "mask_00000_1.png")
+        for frame in range(LENGTHS[0]):
+            write_mask(truth / f"mask_{frame:05d}_1.png", frame)
 
     def _photos(self, to: Path, text: str) -> None:
         for name in ("labeled", "photos", "ears"):

@@ -1,4 +1,4 @@
-"""Commands of the documentation that track, draw, correct and export, executed."""
+"""Commands of the documentation that find and track ears, executed."""
 
 from __future__ import annotations
 

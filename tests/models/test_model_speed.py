@@ -1,5 +1,8 @@
 """What is done to models for speed, and that their features and masks stay what they were."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -206,3 +209,16 @@ def test_positions_are_kept_and_projections_joined(plain):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * float(b.abs().max()))
     for a, b in zip(ours["vision_pos_enc"], theirs["vision_pos_enc"], strict=True):
         assert torch.equal(a, b)
+
+
+def test_bfloat16_works_where_the_processor_has_none():
+    """On processors without bfloat16 it is slow, and no error."""
+    code = (
+        "import torch; from earvid.models import load_model\n"
+        "from earvid.models.precision import computing, dtype_of\n"
+        "model = load_model(dtype='bfloat16', device='cpu').model\n"
+        "with torch.inference_mode(), computing(dtype_of(model), torch.device('cpu')):\n"
+        "    model.forward_image(torch.zeros(1, 3, 256, 256))\n"
+    )
+    limited = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=limited)
