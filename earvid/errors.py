@@ -29,5 +29,9 @@ class ModelError(EarvidError):
     """A model or its weights are missing, damaged or do not fit."""
 
 
+class LostProcessError(EarvidError):
+    """A process that computes for this one has ended, perhaps for want of memory."""
+
+
 class StoreError(EarvidError):
     """A store is missing, damaged, made by other settings, or cannot be written."""

@@ -26,6 +26,11 @@ class Share:
     within: int
     beside: int
 
+    @property
+    def cores(self) -> int:
+        """How many are used."""
+        return self.within * self.beside
+
     @classmethod
     def of(cls, cores: int, *, small: bool) -> Share:
         """Share cores.

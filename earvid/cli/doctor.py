@@ -12,7 +12,7 @@ import click
 from earvid.cli.messages import sentence
 from earvid.cli.words import to_json
 
-PACKAGES = ("torch", "sam2", "timm", "zarr", "numpy", "opencv-python-headless", "av", "decord")
+PACKAGES = ("torch", "sam2", "zarr", "numpy", "opencv-python-headless", "av", "decord")
 
 
 @click.command("doctor")

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from earvid.detect.detector import Box, EarDetector
 from earvid.detect.evaluate import judge
-from earvid.detect.network import EarNetwork
 
 _FLOOR = 0.003  # raw confidence below which nothing is worth a look
 _STEPS = 60
@@ -63,7 +62,4 @@ def _logistic(x: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:
 def recalibrated(detector: EarDetector, slope: float, offset: float) -> EarDetector:
     """The same weights, read with another ``slope`` and ``offset``."""
     config = replace(detector.config, slope=slope, offset=offset)
-    network = EarNetwork(config).to(memory_format=torch.channels_last)
-    network.load_state_dict(detector.network.state_dict())
-    network = network.to(next(detector.network.parameters()).device)
-    return EarDetector(network, detector.sha256)
+    return EarDetector(detector.network, detector.sha256, config)

@@ -14,10 +14,12 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from numpy.typing import NDArray
 from torch import Tensor
 
+from earvid.detect.boxes import iou, suppress
 from earvid.detect.network import DEEPEST, STRIDE, DetectorConfig, EarNetwork, Maps
 from earvid.errors import ModelError, UsageError
 from earvid.models.device import pick_device
 from earvid.models.nano import PAD_COLOR, normalize
+from earvid.models.tuning import tune_network
 from earvid.models.weights import file_sha256, load_into, read_weights
 from earvid.models.zoo import shipped_file
 
@@ -59,11 +61,14 @@ class EarDetector:
     Args:
         network: in evaluation mode, on its device.
         sha256: of the weights file; empty for weights that are in no file.
+        config: how to read what the network gives; as the network has it by default.
     """
 
-    def __init__(self, network: EarNetwork, sha256: str = "") -> None:
+    def __init__(
+        self, network: EarNetwork, sha256: str = "", config: DetectorConfig | None = None
+    ) -> None:
         self.network, self.sha256 = network.eval(), sha256
-        self.config = network.config
+        self.config = config or network.config
 
     def detect(
         self,
@@ -147,9 +152,7 @@ def _letterbox(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 def _distinct(rows: Tensor) -> Tensor:
     """One row per ear, most confident first: no repetitions, no parts of ears."""
-    from torchvision.ops import nms  # which takes seconds, and most of the package needs none
-
-    kept = rows[nms(rows[:, :4], rows[:, 4], _OVERLAP)]
+    kept = rows[suppress(rows[:, :4], rows[:, 4], _OVERLAP)]
     fused = [_fused(row, rows) for row in kept]
     whole = [row for row in fused if not any(_is_part(row, other) for other in fused)]
     return torch.stack(whole) if whole else kept[:0]
@@ -157,9 +160,7 @@ def _distinct(rows: Tensor) -> Tensor:
 
 def _fused(row: Tensor, rows: Tensor) -> Tensor:
     """A row with the mean box of all that found the same ear (Solovyev et al. 2021)."""
-    from torchvision.ops import box_iou
-
-    same = rows[box_iou(row[None, :4], rows[:, :4])[0] >= _OVERLAP]
+    same = rows[iou(row[None, :4], rows[:, :4])[0] >= _OVERLAP]
     box = (same[:, :4] * same[:, 4:5]).sum(0) / same[:, 4].sum()
     return torch.cat([box, row[4:]])
 
@@ -205,9 +206,12 @@ def load_detector(path: Path | None = None, *, device: str = "cpu") -> EarDetect
     weights, about = read_weights(file)
     if "config" not in about:
         raise ModelError(f"{file} is no ear detector: it holds no configuration of one.")
-    network = EarNetwork(DetectorConfig.from_dict(about["config"]))
+    network = EarNetwork(DetectorConfig.from_dict(about["config"])).eval()
     load_into(network, weights, str(file))
-    network = network.to(memory_format=torch.channels_last).to(chosen)
+    side = min(network.config.sizes)
+    tune_network(
+        network, torch.linspace(-2, 2, 3 * side * side).view(1, 3, side, side), device=chosen
+    )
     return EarDetector(network, file_sha256(file))
 
 
@@ -222,8 +226,6 @@ def detector_file() -> Path:
 
 def overlaps(boxes: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float32]:
     """IoU of every box with every other, ``(len(boxes), len(others))``."""
-    from torchvision.ops import box_iou
-
     a, b = (torch.tensor(list(x), dtype=torch.float32).reshape(-1, 4) for x in (boxes, others))
     grown = torch.tensor([0.0, 0.0, 1.0, 1.0])  # from pixel centers to edges
-    return np.asarray(box_iou(a + grown, b + grown).numpy(), np.float32)
+    return np.asarray(iou(a + grown, b + grown).numpy(), np.float32)

@@ -11,12 +11,11 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
 
 from earvid.errors import ModelError
+from earvid.models.lite import EfficientNetLite
 
 STRIDE = 8  # input pixels per cell of the output maps
 DEEPEST = 32  # stride of the coarsest features; inputs are multiples of it
-_TRUNK = "efficientnet_lite0"
-_STAGES = (2, 4, 5)  # blocks of the trunk that give strides 8, 16 and 32
-_CHANNELS = (40, 112, 192)
+_STAGES = (2, 4, 5)  # of the trunk, that give strides 8, 16 and 32
 _GROUPS = 8
 _RARE = -4.6  # logit of 1 %: at first nearly every cell shows no ear (focal loss, Lin et al. 2017)
 
@@ -97,16 +96,12 @@ class EarNetwork(nn.Module):
 
     def __init__(self, config: DetectorConfig = DetectorConfig()) -> None:
         super().__init__()
-        import timm  # which takes seconds, and who only asks for the file of the weights needs none
-
         self.config = config
-        self.trunk = timm.create_model(
-            _TRUNK, pretrained=False, features_only=True, out_indices=(4,)
-        )
-        del self.trunk.blocks[_STAGES[-1] + 1 :]
+        self.trunk = EfficientNetLite(_STAGES)
         width = config.width
-        self.lateral = nn.ModuleList(_normed(nn.Conv2d(c, width, 1), width) for c in _CHANNELS)
-        self.fuse = nn.ModuleList(_separable(width) for _ in _CHANNELS)
+        channels = self.trunk.channels
+        self.lateral = nn.ModuleList(_normed(nn.Conv2d(c, width, 1), width) for c in channels)
+        self.fuse = nn.ModuleList(_separable(width) for _ in channels)
         self.body = nn.Sequential(_separable(width), _separable(width))
         self.heads = nn.Conv2d(width, 6, 1)
         nn.init.normal_(self.heads.weight, std=0.01)
@@ -114,7 +109,7 @@ class EarNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Maps:
         """Map ``(B, 3, H, W)`` normalized images, sides multiples of 32, to :class:`Maps`."""
-        features = self._features(images)
+        features = self.trunk(images)
         merged: Tensor | None = None
         for level in reversed(range(len(features))):
             here = self.lateral[level](features[level])
@@ -123,16 +118,6 @@ class EarNetwork(nn.Module):
             merged = self.fuse[level](here)
         out = self.heads(self.body(merged))
         return Maps(out[:, 0], STRIDE * out[:, 1:5].clamp(-4, 6).exp(), out[:, 5])
-
-    def _features(self, x: Tensor) -> list[Tensor]:
-        """Features of strides 8, 16 and 32."""
-        x = self.trunk.bn1(self.trunk.conv_stem(x))  # the activation is part of bn1
-        kept = []
-        for stage, block in enumerate(self.trunk.blocks):
-            x = block(x)
-            if stage in _STAGES:
-                kept.append(x)
-        return kept
 
 
 def _normed(layer: nn.Module, width: int) -> nn.Sequential:

@@ -82,7 +82,8 @@ def _prompt(store: StorePath, about: dict[str, Any]) -> Prompt | None:
 
 def _ear(plain: dict[str, Any]) -> ObjectPrompt:
     frames = {int(index): _frame(frame) for index, frame in plain["frames"].items()}
-    return ObjectPrompt(plain["id"], plain["name"], frames, plain.get("scheme"))
+    absent = tuple((start, stop) for start, stop in plain.get("absent", []))
+    return ObjectPrompt(plain["id"], plain["name"], frames, plain.get("scheme"), absent)
 
 
 def _frame(plain: dict[str, Any]) -> FramePrompt:

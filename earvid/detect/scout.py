@@ -62,14 +62,19 @@ class EarScout:
         return enough[0] if enough else sizes[-1]
 
 
-def load_scout(*, device: str = "cpu") -> EarScout:
+def load_scout(*, device: str = "cpu", dtype: str = "float32") -> EarScout:
     """Load the recognizer that ships with earvid, and its detector when it is wanted.
+
+    Args:
+        device: of both.
+        dtype: of the recognizer, which looks at every frame, on a CPU.
 
     Raises:
         ModelError: the weights of one are missing or damaged.
     """
     detector_file()  # missing weights are told now, not in the middle of a clip
-    return EarScout(load_recognizer(device=device), partial(load_detector, device=device))
+    recognizer = load_recognizer(device=device, dtype=dtype)
+    return EarScout(recognizer, partial(load_detector, device=device))
 
 
 def scout_digests() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from torch import nn
 from earvid.evaluate.bench_rows import FULL_MEMORY
 from earvid.stages import Stages
 
+_LOOK = 8  # ticks from one look at other processes to the next
+
 
 @dataclass(frozen=True)
 class Measures:
@@ -30,8 +33,9 @@ class Measures:
         first_mask_seconds: from opening the clip to the first mask.
         timed_frames: frames after the memory was full.
         timed_seconds: for these, until all results are there.
-        cpu_seconds: of all threads, for all frames; a busy machine changes it much less.
-        peak_bytes: most resident memory of the process at any time.
+        cpu_seconds: of all threads, for all frames, and of processes that the run started; a busy
+            machine changes it much less.
+        peak_bytes: most resident memory of the process at any time, and of those that it started.
         loaded_bytes: resident memory before the clip was opened.
         vram_bytes: most memory on the GPU, if there is one.
         stored_bytes: of the whole store.
@@ -85,27 +89,30 @@ class Stopwatch:
         self.clock = clock_of(device)
         if self._cuda:
             torch.cuda.reset_peak_memory_stats()
-        self._began, self._spent = self.clock(), time.process_time()
+        self._began, self._spent = self.clock(), spent_seconds()
         self._ticks: list[float] = []
+        self._helpers = 0  # bytes
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Time within does not count."""
-        at, spent = self.clock(), time.process_time()
+        at, spent = self.clock(), spent_seconds()
         try:
             yield
         finally:
             self._began += self.clock() - at
-            self._spent += time.process_time() - spent
+            self._spent += spent_seconds() - spent
 
     def tick(self) -> None:
         """A frame's masks are there."""
         self._ticks.append(self.clock() - self._began)
+        if len(self._ticks) % _LOOK == 0:
+            self._helpers = max(self._helpers, helper_bytes())
 
     def stop(self, stages: Stages) -> Measures:
         """All results are there; nothing that comes later counts."""
         wall, frames = self.clock() - self._began, len(self._ticks)
-        spent = time.process_time() - self._spent
+        spent = spent_seconds() - self._spent
         # The last frames may still have been on their way to the store at their tick, and so time
         # counts from a tick to the end: what is not done yet there, a little, counts against us.
         from_frame = min(FULL_MEMORY, frames - 1)
@@ -117,7 +124,7 @@ class Stopwatch:
             timed_frames=frames - from_frame,
             timed_seconds=wall - self._ticks[from_frame - 1],
             cpu_seconds=spent,
-            peak_bytes=peak_bytes(),
+            peak_bytes=peak_bytes() + self._helpers,
             loaded_bytes=self._loaded,
             vram_bytes=torch.cuda.max_memory_allocated() if self._cuda else None,
             stages=dict(stages.seconds),
@@ -144,6 +151,18 @@ def model_parts(model: SAM2Base) -> dict[str, nn.Module]:
         "decode mask": model.sam_mask_decoder,
         "memory": model.memory_encoder,
     }
+
+
+def spent_seconds() -> float:
+    """Processor time of this process, and of those that it started and that have ended."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
+
+
+def helper_bytes() -> int:
+    """The most memory that the processes had which this one started and which still run."""
+    files = Path("/proc/self/task").glob("*/children")
+    return sum(_status("VmHWM", pid) for file in files for pid in file.read_text().split())
 
 
 def peak_bytes() -> int:
@@ -173,12 +192,13 @@ def mean_of(values: list[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _status(name: str) -> int:
-    """A line of ``/proc/self/status`` in bytes; 0 where there is none."""
-    file = Path("/proc/self/status")
-    if not file.is_file():
+def _status(name: str, pid: str = "self") -> int:
+    """A line of ``/proc/<pid>/status`` in bytes; 0 where there is none."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
         return 0
-    for line in file.read_text().splitlines():
+    for line in lines:
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return 0

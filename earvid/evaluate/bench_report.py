@@ -67,8 +67,6 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison("bfloat16, J&F lost", "nano", "nano-bfloat16", _masks, "loss"),
     Comparison("int8, faster", "nano", "nano-int8", _pace),
     Comparison("int8, J&F lost", "nano", "nano-int8", _masks, "loss"),
-    Comparison("int8 and bfloat16, faster", "nano", "nano-int8-bfloat16", _pace),
-    Comparison("int8 and bfloat16, J&F lost", "nano", "nano-int8-bfloat16", _masks, "loss"),
     Comparison("tiny with crop, bfloat16, faster", "tiny-roi", "tiny-roi-bfloat16", _pace),
     Comparison("tiny with crop, int8, faster", "tiny-roi", "tiny-roi-int8", _pace),
 )

@@ -77,7 +77,6 @@ ROWS: tuple[Row, ...] = (
     Row("stock-nano", "stock", roi="off"),
     Row("nano-bfloat16", dtype="bfloat16"),
     Row("nano-int8", quantize="int8"),
-    Row("nano-int8-bfloat16", quantize="int8", dtype="bfloat16"),
     Row("nano-480p", lines=480, frames=100),
     Row("nano-1080p", lines=1080, frames=100),
     Row("ears-1", ears=1, shown=4, frames=100),

@@ -60,6 +60,13 @@ def invert(affine: Float) -> Float:
     return np.column_stack([linear, -linear @ affine[:, 2]])
 
 
+def gray_of(image: NDArray[np.uint8]) -> Gray:
+    """``(H, W)`` uint8 of a frame ``(H, W, 3)`` RGB, or ``(H, W)`` gray as it is."""
+    if image.ndim == 2:
+        return image
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
 @dataclass(frozen=True, eq=False)
 class Placed:
     """Where a chart lies in a frame: its points are moved by a smooth field, then mapped affinely.
@@ -157,7 +164,7 @@ class Picture:
     """A frame of which charts are drawn; the part about the ear is cut and shrunk only once.
 
     Args:
-        image: ``(H, W, 3)`` uint8 RGB.
+        image: ``(H, W, 3)`` uint8 RGB, or ``(H, W)`` gray.
     """
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
@@ -207,11 +214,10 @@ class _Cut:
         if small.min() < 2:
             return None
         (x0, y0), (x1, y1) = low, low + small * times
-        gray = cv2.cvtColor(image[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY)
+        whole = gray_of(image[y0:y1, x0:x1])
         if times > 1:
             size = int(small[0]), int(small[1])
-            gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-        whole = np.asarray(gray, np.uint8)
+            whole = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
         return cls(whole, low.astype(float), high.astype(float), (width, height), times, scale)
 
     def serves(self, knots: Float, scale: float) -> bool:

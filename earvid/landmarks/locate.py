@@ -6,7 +6,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from earvid.landmarks.chart import KNOTS, SIDE, SMALL, Cover, Float, Gray, Placed, apply, even
+from earvid.landmarks.chart import (
+    KNOTS,
+    SIDE,
+    SMALL,
+    Cover,
+    Float,
+    Gray,
+    Placed,
+    apply,
+    even,
+    gray_of,
+)
 
 TURNS = (-0.35, 0.0, 0.35)  # radians
 SIZES = (0.85, 1.0, 1.18)
@@ -39,12 +50,12 @@ class Locator:
         """Places at which the ear may be, the likeliest first.
 
         Args:
-            image: ``(H, W, 3)`` uint8 RGB.
+            image: ``(H, W, 3)`` uint8 RGB, or ``(H, W)`` gray.
             cover: the mask, if it is known.
             last: where the ear was seen with certainty.
         """
         center, scales = self._expected(image, cover, last)
-        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+        gray = gray_of(image)
         base = float(np.arctan2(last.affine[1, 0], last.affine[0, 0]))
         bases = (0.0, base) if abs(base) > TURNS[-1] / 2 else (0.0,)
         turns = [start + turn for start in bases for turn in TURNS]

@@ -23,7 +23,7 @@ from earvid.landmarks.chart import (
     invert,
 )
 from earvid.landmarks.locate import Locator
-from earvid.landmarks.state import TrackState
+from earvid.landmarks.state import TrackState, dump_state
 
 SUPPORT = 50  # corners of the keyframe that are followed beside the landmarks
 APART = 9.0  # chart pixels between them
@@ -135,6 +135,15 @@ class LandmarkTrack:
         trust = np.ones(len(given)) if trust is None else trust
         return cls(TrackState.first(given, trust, everything, area, start, chart))
 
+    @property
+    def trust(self) -> NDArray[np.float32]:
+        """``(K,)``, how sure the landmarks are on the keyframe, 0..1."""
+        return self.state.trust
+
+    def dump(self) -> bytes:
+        """Everything that was learned, for :func:`~earvid.landmarks.state.load_state`."""
+        return dump_state(self.state)
+
     def lose(self) -> None:
         """Forget where the ear is: it is searched for on the next frame."""
         self.state.lost = True
@@ -143,7 +152,7 @@ class LandmarkTrack:
         """Follow the landmarks to the next frame.
 
         Args:
-            image: ``(H, W, 3)`` uint8 RGB.
+            image: ``(H, W, 3)`` uint8 RGB, or ``(H, W)`` gray.
             cover: the mask of the ear; an empty one says that it is not in view, and no mask that
                 nothing is known.
         """

@@ -1,4 +1,4 @@
-"""What it takes to put other layers in the place of convolutions and their activations."""
+"""What it takes to put other layers in the place of those that a model was made of."""
 
 from __future__ import annotations
 
@@ -9,6 +9,27 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from earvid.errors import ModelError
+
+_STAYS = (
+    "This model is arranged for this processor, and cannot be saved or copied: load it with "
+    "tuned=False for that."
+)
+
+
+class LaidOut(nn.Module):
+    """A layer whose weights are laid out for a processor, and are no parameters any more.
+
+    Raises:
+        ModelError: somebody wants to save or to copy it, which would lose them.
+    """
+
+    def _save_to_state_dict(self, *_: Any) -> None:
+        raise ModelError(_STAYS)
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        raise ModelError(_STAYS)
 
 
 @torch.no_grad()

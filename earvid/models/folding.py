@@ -72,7 +72,7 @@ def _fold(network: nn.Module, conv_name: str, norm_name: str) -> Callable[[], No
     conv, norm = network.get_submodule(conv_name), network.get_submodule(norm_name)
     assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
     _put(network, conv_name, fuse_conv_bn_eval(conv, norm))
-    # timm's norms bring their activation along.
+    # Norms bring their activation along, here as in timm.
     _put(network, norm_name, getattr(norm, "act", None) or nn.Identity())
 
     def undo() -> None:

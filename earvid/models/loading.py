@@ -44,6 +44,11 @@ class LoadedModel:
     tuned: bool = True
 
     @property
+    def numbers(self) -> str:
+        """The dtype of what is computed beside the model."""
+        return "bfloat16" if self.quantize == "int8" else self.dtype
+
+    @property
     def small(self) -> bool:
         """Whether it has a few million weights, unlike Meta's models."""
         return find_spec(self.name).config is None

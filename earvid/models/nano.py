@@ -1,13 +1,12 @@
 """earvid-nano: the SAM 2 video architecture at the size of a laptop.
 
-Every part is a module of pip ``sam2`` except the trunk, which is a small convolutional network of
-``timm``. The configuration is data, so that weights files can carry it and other sizes need no new
-code.
+Every part is a module of pip ``sam2`` except the trunk, which is a small convolutional network. The
+configuration is data, so that weights files can carry it and other sizes need no new code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -20,8 +19,10 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 from earvid.errors import ModelError
+from earvid.models.lite import EfficientNetLite
 
 STRIDE = 16  # of the features that meet the memory, as in SAM 2
+_STAGES = (1, 2, 4, 6)  # of EfficientNet-Lite0, that give strides 4, 8, 16 and 32
 # ImageNet statistics of pixel values in 0..1, by which SAM 2 normalizes.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PAD_COLOR = (124, 116, 104)
@@ -33,7 +34,8 @@ class NanoConfig:
     """Architecture of an earvid-nano model.
 
     Args:
-        trunk: name of a ``timm`` network with features at strides 4, 8, 16 and 32.
+        trunk: ``efficientnet_lite0``, or the name of any network of ``timm`` with features at
+            strides 4, 8, 16 and 32.
         image_size: side of the square input, pixels; a multiple of 32.
         width: channels of the image features (``d_model`` of SAM 2).
         memory_width: channels of one memory map.
@@ -78,30 +80,52 @@ class NanoConfig:
         return asdict(self)
 
 
-class TimmTrunk(nn.Module):
-    """A ``timm`` network as a SAM 2 trunk: features of strides 4 to 32, finest first."""
+class ConvTrunk(nn.Module):
+    """A convolutional network as a SAM 2 trunk: features of strides 4 to 32, finest first.
+
+    Args:
+        name: as in :class:`NanoConfig`.
+
+    Raises:
+        ModelError: there is no such network, or it has no such features.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        import timm  # which takes seconds, and who only looks at stores needs none
-
-        if ":" in name or not timm.is_model(name):  # timm would fetch "hf-hub:..." from the network
-            raise ModelError(f"timm has no network named {name!r}.")
-        try:
-            self.body = timm.create_model(
-                name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4)
-            )
-        except RuntimeError as error:
-            raise ModelError(f"timm has no network named {name!r}: {error}.") from error
-        if list(self.body.feature_info.reduction()) != [4, 8, 16, 32]:
-            raise ModelError(f"The trunk {name!r} has no features at strides 4, 8, 16 and 32.")
+        self.body: nn.Module
+        if name == "efficientnet_lite0":
+            self.body = EfficientNetLite(_STAGES)
+            channels: Sequence[int] = self.body.channels
+        else:
+            self.body, channels = _timm_network(name)
         # SAM 2's neck lists channels coarsest first, and its features finest first.
-        self.channel_list: list[int] = list(self.body.feature_info.channels())[::-1]
+        self.channel_list: list[int] = list(channels)[::-1]
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map ``(B, 3, S, S)`` normalized images to four ``(B, C, S/s, S/s)`` maps."""
         features: list[Tensor] = self.body(image)
         return features
+
+
+def _timm_network(name: str) -> tuple[nn.Module, Sequence[int]]:
+    """A network of ``timm``, and the channels of its features."""
+    try:
+        import timm  # with torchvision: seconds, and as much memory as PyTorch; see ``lite``
+    except ImportError as error:
+        raise ModelError(
+            f"The trunk {name!r} needs timm; install it with: pip install 'earvid[trunks]'."
+        ) from error
+    if ":" in name or not timm.is_model(name):  # timm would fetch "hf-hub:..." from the network
+        raise ModelError(f"timm has no network named {name!r}.")
+    try:
+        body = timm.create_model(
+            name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4)
+        )
+    except RuntimeError as error:
+        raise ModelError(f"timm has no network named {name!r}: {error}.") from error
+    if list(body.feature_info.reduction()) != [4, 8, 16, 32]:
+        raise ModelError(f"The trunk {name!r} has no features at strides 4, 8, 16 and 32.")
+    return body, body.feature_info.channels()
 
 
 def build_nano(
@@ -165,7 +189,7 @@ def _positions(channels: int) -> PositionEmbeddingSine:
 
 
 def _image_encoder(config: NanoConfig) -> ImageEncoder:
-    trunk = TimmTrunk(config.trunk)
+    trunk = ConvTrunk(config.trunk)
     neck = FpnNeck(
         position_encoding=_positions(config.width),
         d_model=config.width,
@@ -224,7 +248,7 @@ def normalize(image: Tensor) -> Tensor:
 
 
 def trunk_of(model: SAM2Base) -> nn.Module:
-    """Return the ``timm`` network inside a nano model."""
+    """Return the convolutional network inside a nano model."""
     body: nn.Module = model.image_encoder.trunk.body
     return body
 
@@ -234,8 +258,8 @@ __all__ = [
     "PAD_COLOR",
     "STD",
     "STRIDE",
+    "ConvTrunk",
     "NanoConfig",
-    "TimmTrunk",
     "build_nano",
     "normalize",
     "trunk_of",

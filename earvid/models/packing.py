@@ -15,11 +15,11 @@ from sam2.modeling.backbones.hieradet import Hiera
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
-from earvid.models.clipping import clipped_convolutions, geometry, put
-from earvid.models.nano import TimmTrunk
+from earvid.models.clipping import LaidOut, clipped_convolutions, geometry, put
+from earvid.models.nano import ConvTrunk
 
 
-class PackedConv(nn.Module):
+class PackedConv(LaidOut):
     """A convolution, laid out.
 
     Args:
@@ -57,7 +57,7 @@ class PackedConv(nn.Module):
         return out.to(self._out)
 
 
-class PackedLinear(nn.Module):
+class PackedLinear(LaidOut):
     """A linear map, laid out.
 
     Args:
@@ -119,7 +119,7 @@ def pack(model: SAM2Base, dtype: torch.dtype, example: Tensor) -> None:
         example: a normalized image ``(1, 3, S, S)``.
     """
     trunk = model.image_encoder.trunk
-    if isinstance(trunk, TimmTrunk):
+    if isinstance(trunk, ConvTrunk):
         pack_convolutions(trunk, dtype, example)
     elif isinstance(trunk, Hiera):
         _pack_hiera(trunk, dtype)
@@ -127,7 +127,10 @@ def pack(model: SAM2Base, dtype: torch.dtype, example: Tensor) -> None:
         if isinstance(conv.conv, nn.Conv2d):
             conv.conv = PackedConv(conv.conv, dtype, out=torch.float32)
     for part in (model.memory_attention, model.memory_encoder):
-        _pack_linears(part, dtype)
+        pack_linears(part, dtype)
+    for name, module in list(model.memory_encoder.named_modules()):
+        if type(module) is nn.Conv2d:
+            put(model.memory_encoder, name, PackedConv(module, dtype, out=torch.float32))
 
 
 def pack_convolutions(network: nn.Module, dtype: torch.dtype, example: Tensor) -> None:
@@ -140,6 +143,14 @@ def pack_convolutions(network: nn.Module, dtype: torch.dtype, example: Tensor) -
         put(network, name, nn.Identity())
 
 
+def pack_linears(network: nn.Module, dtype: torch.dtype) -> None:
+    """Lay out every linear map of a network; what they give is in float32."""
+    for parent in list(network.modules()):
+        for name, module in list(parent.named_children()):
+            if type(module) is nn.Linear:
+                setattr(parent, name, PackedLinear(module, dtype, out=torch.float32))
+
+
 def _pack_hiera(trunk: nn.Module, dtype: torch.dtype) -> None:
     """Lay out SAM 2's own trunk; what goes straight into the next layer stays as it comes."""
     for block in trunk.blocks:  # type: ignore[union-attr]
@@ -149,11 +160,4 @@ def _pack_hiera(trunk: nn.Module, dtype: torch.dtype) -> None:
             block.mlp.act = nn.Identity()
         if type(block.attn.qkv) is nn.Linear:
             block.attn.qkv = PackedLinear(block.attn.qkv, dtype)
-    _pack_linears(trunk, dtype)
-
-
-def _pack_linears(network: nn.Module, dtype: torch.dtype) -> None:
-    for parent in list(network.modules()):
-        for name, module in list(parent.named_children()):
-            if type(module) is nn.Linear:
-                setattr(parent, name, PackedLinear(module, dtype, out=torch.float32))
+    pack_linears(trunk, dtype)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from earvid.errors import ModelError
 from earvid.models.clipping import put
 from earvid.models.int8 import Int8Conv, Int8Linear, check_int8
-from earvid.models.nano import TimmTrunk
+from earvid.models.nano import ConvTrunk
 
 QUANTIZE = ("none", "int8")
 _ALIKE = 0.9  # cosine of features, below which a trunk is not made for eight bits
@@ -55,13 +55,21 @@ def to_int8(model: SAM2Base, example: Tensor) -> None:
     """
     trunk = model.image_encoder.trunk
     before = trunk(example)
-    if isinstance(trunk, TimmTrunk):
+    if isinstance(trunk, ConvTrunk):
         _replace_convolutions(trunk, _clipped(trunk, example))
     for part in (trunk, model.memory_attention, model.memory_encoder):
         _replace_linears(part)
     for conv in model.image_encoder.neck.convs:
         conv.conv = Int8Conv(conv.conv, clipped=False)
     _check(before, trunk(example))
+
+
+def _replace_convolutions(network: nn.Module, clipped: Mapping[str, str]) -> None:
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.Conv2d):
+            put(network, name, Int8Conv(module, clipped=name in clipped))
+    for name in clipped.values():  # rounding to bytes clips
+        put(network, name, nn.Identity())
 
 
 def _clipped(network: nn.Module, example: Tensor) -> dict[str, str]:
@@ -90,14 +98,6 @@ def _clipped(network: nn.Module, example: Tensor) -> dict[str, str]:
                 stack.callback(hook.remove)
         network(example)
     return found
-
-
-def _replace_convolutions(network: nn.Module, clipped: Mapping[str, str]) -> None:
-    for name, module in list(network.named_modules()):
-        if isinstance(module, nn.Conv2d):
-            put(network, name, Int8Conv(module, clipped=name in clipped))
-    for name in clipped.values():  # rounding to bytes clips
-        put(network, name, nn.Identity())
 
 
 def _replace_linears(network: nn.Module) -> None:

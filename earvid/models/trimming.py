@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone uses
+from sam2.modeling.backbones.hieradet import Hiera
 from sam2.modeling.sam2_base import SAM2Base
+from sam2.modeling.sam2_utils import LayerNorm2d
 from torch import Tensor, nn
 
 
@@ -28,11 +31,59 @@ class FixedPositions(nn.Module):
         return self._kept[key].expand(batch, -1, -1, -1)
 
 
+class FixedGrid:
+    """Positional codes of SAM 2's own trunk, which are scaled to the size of a map only once.
+
+    Args:
+        trunk: whose.
+    """
+
+    def __init__(self, trunk: Hiera) -> None:
+        self._make = trunk._get_pos_embed
+        self._kept: dict[tuple[tuple[int, ...], torch.device], Tensor] = {}
+        self._weight = trunk.pos_embed
+
+    def __call__(self, size: tuple[int, int]) -> Tensor:
+        """Of maps of a size, ``(1, H, W, C)``; not to be written to."""
+        key = (tuple(size), self._weight.device)
+        if key not in self._kept:
+            self._kept[key] = self._make(size)
+        return self._kept[key]
+
+
 def fix_positions(model: SAM2Base) -> None:
     """Keep the positional codes of image features and memories."""
     for part in (model.image_encoder.neck, model.memory_encoder):
         if not isinstance(part.position_encoding, FixedPositions):
             part.position_encoding = FixedPositions(part.position_encoding)
+    if isinstance(trunk := model.image_encoder.trunk, Hiera):
+        trunk._get_pos_embed = FixedGrid(trunk)
+
+
+class ChannelNorm(nn.Module):
+    """What SAM 2's ``LayerNorm2d`` computes, in one pass over memory instead of nine.
+
+    Args:
+        norm: whose weights to take.
+    """
+
+    def __init__(self, norm: LayerNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias, self._eps = norm.weight, norm.bias, norm.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` likewise."""
+        last = x.permute(0, 2, 3, 1)  # as it lies in memory, after most convolutions
+        normed = F.layer_norm(last, self.weight.shape, self.weight, self.bias, self._eps)
+        return normed.permute(0, 3, 1, 2)
+
+
+def join_norms(model: SAM2Base) -> None:
+    """Put :class:`ChannelNorm` in the place of every ``LayerNorm2d``."""
+    for parent in list(model.modules()):
+        for name, module in list(parent.named_children()):
+            if type(module) is LayerNorm2d:
+                setattr(parent, name, ChannelNorm(module))
 
 
 @torch.no_grad()

@@ -10,10 +10,9 @@ import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
 
 from earvid.errors import ModelError
+from earvid.models.lite import EfficientNetLite
 
-_TRUNK = "efficientnet_lite0"
-_STAGES = 5  # of the trunk; up to stride 16
-_CHANNELS = 112
+_STAGE = 4  # of the trunk, of stride 16
 
 
 @dataclass(frozen=True)
@@ -76,19 +75,13 @@ class EarEmbedder(nn.Module):
 
     def __init__(self, config: RecognizerConfig = RecognizerConfig()) -> None:
         super().__init__()
-        import timm  # which takes seconds, and who only asks for the file of the weights needs none
-
         self.config = config
-        self.trunk = timm.create_model(
-            _TRUNK, pretrained=False, features_only=True, out_indices=(3,)
-        )
-        del self.trunk.blocks[_STAGES:]
-        self.squeeze = nn.Sequential(nn.Conv2d(_CHANNELS, 64, 1), nn.GroupNorm(8, 64), nn.ReLU())
+        self.trunk = EfficientNetLite((_STAGE,))
+        (channels,) = self.trunk.channels
+        self.squeeze = nn.Sequential(nn.Conv2d(channels, 64, 1), nn.GroupNorm(8, 64), nn.ReLU())
         self.project = nn.Linear(64 * (config.side // 16) ** 2, config.width)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map ``(B, 3, S, S)`` normalized crops to ``(B, D)`` vectors of length 1."""
-        x = self.trunk.bn1(self.trunk.conv_stem(images))  # the activation is part of bn1
-        for block in self.trunk.blocks:
-            x = block(x)
+        (x,) = self.trunk(images)
         return F.normalize(self.project(self.squeeze(x).flatten(1)), dim=1)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from earvid.errors import ModelError
 from earvid.models.device import pick_device
-from earvid.models.folding import fold_norms
 from earvid.models.nano import PAD_COLOR, normalize
+from earvid.models.tuning import tune_network
 from earvid.models.weights import file_sha256, load_into, read_weights
 from earvid.models.zoo import shipped_file
 from earvid.recognize.network import EarEmbedder, RecognizerConfig
@@ -32,6 +32,7 @@ class EarRecognizer:
     def __init__(self, network: EarEmbedder, sha256: str = "") -> None:
         self.network, self.sha256 = network.eval(), sha256
         self.config = network.config
+        self._device = next(network.parameters()).device
 
     @property
     def same(self) -> float:
@@ -50,8 +51,7 @@ class EarRecognizer:
             ``(D,)`` of length 1; the dot product of two is the cosine between them.
         """
         crop = ear_crop(image, box, self.config)
-        device = next(self.network.parameters()).device
-        batch = torch.from_numpy(crop).to(device).permute(2, 0, 1)[None].float()
+        batch = torch.from_numpy(crop).to(self._device).permute(2, 0, 1)[None].float()
         described = self.network(normalize(batch).contiguous(memory_format=torch.channels_last))
         return np.asarray(described[0].float().cpu().numpy(), np.float32)
 
@@ -81,12 +81,18 @@ def ear_crop(image: NDArray[np.uint8], box: Box, config: RecognizerConfig) -> ND
     return np.asarray(crop, np.uint8)
 
 
-def load_recognizer(path: Path | None = None, *, device: str = "cpu") -> EarRecognizer:
+def load_recognizer(
+    path: Path | None = None,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> EarRecognizer:
     """Load a recognizer.
 
     Args:
         path: its weights; those that ship with earvid by default.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``. On a CPU an ear takes a few milliseconds.
+        dtype: in which to compute on a CPU, ``float32`` or ``bfloat16``.
 
     Raises:
         ModelError: the file is missing, damaged, or holds other weights.
@@ -95,12 +101,11 @@ def load_recognizer(path: Path | None = None, *, device: str = "cpu") -> EarReco
     weights, about = read_weights(file)
     if "config" not in about:
         raise ModelError(f"{file} is no ear recognizer: it holds no configuration of one.")
-    network = EarEmbedder(RecognizerConfig.from_dict(about["config"]))
+    network = EarEmbedder(RecognizerConfig.from_dict(about["config"])).eval()
     load_into(network, weights, str(file))
-    network = network.to(memory_format=torch.channels_last).eval()
     side = network.config.side
-    fold_norms(network, torch.linspace(-2, 2, 3 * side * side).view(1, 3, side, side))
-    network = network.to(pick_device(device))
+    example = torch.linspace(-2, 2, 3 * side * side).view(1, 3, side, side)
+    tune_network(network, example, device=pick_device(device), dtype=dtype)
     return EarRecognizer(network, file_sha256(file))
 
 

@@ -104,12 +104,21 @@ def label_frame(
 
 def without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Drop pieces that are much smaller than the largest; hair may split an ear in a few."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count <= 2:
+    bytes_ = mask.view(np.uint8)
+    if _pieces(bytes_) <= 1:
         return mask
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    kept = 1 + np.flatnonzero(areas >= SPECK * areas.max())
-    return np.isin(parts, kept)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(bytes_)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    kept = areas >= SPECK * areas[1:].max()
+    kept[0] = False  # the background
+    return np.asarray(kept[parts], np.bool_)
+
+
+def _pieces(mask: NDArray[np.uint8]) -> int:
+    """How many pieces a mask has; following their outlines is much faster than labeling pixels."""
+    _, levels = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    # Outlines of pieces have no parent, those of holes do. OpenCV gives none for an empty mask.
+    return 0 if levels is None else int(np.count_nonzero(levels[0, :, 3] < 0))
 
 
 def _box_in(mask: NDArray[np.bool_], where: tuple[slice, slice]) -> Box | None:

@@ -16,8 +16,8 @@ from earvid.errors import ModelError
 from earvid.models import NanoConfig, build_nano, check_quantize, load_model, random_model
 from earvid.models.attention import JoinedAttention
 from earvid.models.folding import fold_norms
-from earvid.models.int8 import Int8Conv, Int8Linear, round_activations
-from earvid.models.nano import TimmTrunk
+from earvid.models.int8 import ZERO, Int8Conv, Int8Linear, round_activations
+from earvid.models.nano import ConvTrunk
 from earvid.models.tuning import tune
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.sample import load_truth, sample_path
@@ -40,7 +40,7 @@ def lively(network: nn.Module) -> nn.Module:
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenetv3_small_050", "resnet18"])
 def test_folded_norms_leave_features_as_they_are(name):
     torch.manual_seed(0)
-    trunk, image = lively(TimmTrunk(name)), torch.rand(1, 3, 64, 64)
+    trunk, image = lively(ConvTrunk(name)), torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         before = trunk(image)
         assert fold_norms(trunk, image) > 10
@@ -174,10 +174,10 @@ def test_a_linear_map_in_eight_bits():
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=20))
 def test_rounding_is_off_by_half_a_step_at_most(values):
     numbers = torch.tensor(values)
-    rounded, step, zero = round_activations(numbers)
-    back = (rounded.float() - zero) * step
+    rounded, step = round_activations(numbers)
+    back = (rounded.float() - ZERO) * step
     assert (back - numbers).abs().max() <= 0.501 * step
-    assert (rounded[numbers == 0] == zero).all()
+    assert (rounded[numbers == 0] == ZERO).all()
 
 
 def test_what_cannot_be_quantized_is_told():
@@ -209,6 +209,17 @@ def test_positions_are_kept_and_projections_joined(plain):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * float(b.abs().max()))
     for a, b in zip(ours["vision_pos_enc"], theirs["vision_pos_enc"], strict=True):
         assert torch.equal(a, b)
+
+
+@torch.inference_mode()
+def test_a_tuned_sam_sees_what_it_saw_before_at_every_size():
+    """Its positions are kept, once for each size of a map."""
+    ours = random_model("sam2.1-tiny", image_size=128).model.image_encoder
+    theirs = random_model("sam2.1-tiny", image_size=128, tuned=False).model.image_encoder.trunk
+    for side in (128, 64, 128):
+        image = torch.randn(1, 3, side, side)
+        for a, b in zip(ours.trunk(image), theirs(image), strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * float(b.abs().max()))
 
 
 def test_bfloat16_works_where_the_processor_has_none():

@@ -1,5 +1,8 @@
 """Layers that are laid out beforehand compute what they stand for."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,7 +10,8 @@ from hypothesis import strategies as st
 from sam2.modeling.sam.transformer import RoPEAttention
 from torch import nn
 
-from earvid.models import attention
+from earvid.errors import ModelError
+from earvid.models import attention, load_model
 from earvid.models.attention import JoinedAttention
 from earvid.models.int8 import Int8Conv, Int8Linear
 from earvid.models.packing import PackedConv, PackedLinear, can_pack, pack_convolutions
@@ -46,6 +50,14 @@ def test_a_convolution_with_its_clip(groups, kernel, stride, bias, clipped, dtyp
     exact = nn.functional.relu6(conv(image)) if clipped else conv(image)
     packed = PackedConv(conv, dtype, clipped=clipped, out=torch.float32)
     near(packed(image), exact, CLOSE[dtype])
+
+
+def test_a_model_that_would_lose_its_weights_cannot_be_saved_or_copied():
+    model = load_model().model
+    for wrong in (model.state_dict, lambda: copy.deepcopy(model), lambda: pickle.dumps(model)):
+        with pytest.raises(ModelError, match="tuned=False"):
+            wrong()
+    assert copy.deepcopy(load_model(tuned=False).model).state_dict()
 
 
 @settings(max_examples=20, deadline=None)

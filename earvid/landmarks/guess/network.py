@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
-import timm
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
 from torch import Tensor, nn
 
 from earvid.errors import ModelError
+from earvid.models.lite import EfficientNetLite
 
 POINTS = 55
 STRIDE = 4  # crop pixels per cell of the heat maps
 DEEPEST = 32  # stride of the coarsest features; crops are multiples of it
-_TRUNK = "efficientnet_lite0"
-_STAGES = (1, 2, 4, 5)  # blocks of the trunk that give strides 4, 8, 16 and 32
-_CHANNELS = (24, 40, 112, 192)
+_STAGES = (1, 2, 4, 5)  # of the trunk, that give strides 4, 8, 16 and 32
 _GROUPS = 8
 
 
@@ -104,22 +102,20 @@ class LandmarkNetwork(nn.Module):
     def __init__(self, config: LandmarkConfig = LandmarkConfig()) -> None:
         super().__init__()
         self.config = config
-        self.trunk = timm.create_model(
-            _TRUNK, pretrained=False, features_only=True, out_indices=(4,)
-        )
-        del self.trunk.blocks[_STAGES[-1] + 1 :]
+        self.trunk = EfficientNetLite(_STAGES)
+        channels = self.trunk.channels
         width = config.width
-        self.lateral = nn.ModuleList(_normed(nn.Conv2d(c, width, 1), width) for c in _CHANNELS)
-        self.fuse = nn.ModuleList(_separable(width) for _ in _CHANNELS)
+        self.lateral = nn.ModuleList(_normed(nn.Conv2d(c, width, 1), width) for c in channels)
+        self.fuse = nn.ModuleList(_separable(width) for _ in channels)
         self.body = nn.Sequential(_separable(width), _separable(width))
         self.heads = nn.Conv2d(width, POINTS, 1)
-        self.facing = nn.Linear(_CHANNELS[-1], 1)
+        self.facing = nn.Linear(channels[-1], 1)
         nn.init.normal_(self.heads.weight, std=0.01)
         nn.init.normal_(self.facing.weight, std=0.01)
 
     def forward(self, crops: Tensor) -> Heat:
         """Map ``(B, 3, S, S)`` normalized crops to :class:`Heat`."""
-        features = self._features(crops)
+        features = self.trunk(crops)
         merged: Tensor | None = None
         for level in reversed(range(len(features))):
             here = self.lateral[level](features[level])
@@ -127,16 +123,6 @@ class LandmarkNetwork(nn.Module):
                 here = here + F.interpolate(merged, here.shape[-2:], mode="nearest")
             merged = self.fuse[level](here)
         return Heat(self.heads(self.body(merged)), self.facing(features[-1].mean((2, 3)))[:, 0])
-
-    def _features(self, x: Tensor) -> list[Tensor]:
-        """Features of strides 4, 8, 16 and 32."""
-        x = self.trunk.bn1(self.trunk.conv_stem(x))  # the activation is part of bn1
-        kept = []
-        for stage, block in enumerate(self.trunk.blocks):
-            x = block(x)
-            if stage in _STAGES:
-                kept.append(x)
-        return kept
 
 
 def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
