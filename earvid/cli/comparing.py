@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from earvid.cli.messages import say
-from earvid.cli.options import FILE, as_path
+from earvid.cli.options import FILE, as_path, count
 from earvid.cli.progress import progress_bar
 from earvid.cli.words import to_json
 
@@ -39,14 +39,7 @@ ONLY = click.option(
 )
 """Which photos."""
 
-SEED = click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of the clips.",
-)
+SEED = count("--seed", 0, "Of the clips.", least=0)
 """Which clips."""
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from earvid.cli.correcting import AbsentRange, absent_range, read_correction
 from earvid.cli.found import check_keep, keep
-from earvid.cli.messages import hush_opencv, say
+from earvid.cli.messages import hush_opencv
 from earvid.cli.options import DEVICE, FILE, as_path, refuse_given
 from earvid.cli.progress import progress_bar
 from earvid.cli.prompts import ITEMS, MODES, PromptCommand, box, point
@@ -18,10 +19,8 @@ from earvid.errors import UsageError
 
 if TYPE_CHECKING:
     from earvid.pipeline import TrackSettings
-    from earvid.prompt import FramePrompt, Prompt
+    from earvid.prompt import Prompt
     from earvid.store import Store, StorePath
-
-SAME_BOX = "This is the box of the tracked mask, so the mask will hardly change."
 
 
 @click.command("correct", cls=PromptCommand)
@@ -29,7 +28,6 @@ SAME_BOX = "This is the box of the tracked mask, so the mask will hardly change.
 @click.option(
     "--frame",
     type=click.IntRange(min=0),
-    required=True,
     metavar="N",
     help="Frame that is wrong, counted from 0.",
 )
@@ -51,6 +49,14 @@ SAME_BOX = "This is the box of the tracked mask, so the mask will hardly change.
     help="Landmarks of the ear: .json, .csv or iBUG .pts; 'earvid landmarks' writes them.",
 )
 @click.option(
+    "--absent",
+    type=absent_range,
+    multiple=True,
+    metavar="A:B",
+    help="Frames on which the ear is not, from A on and before B; without B to the end of the "
+    "clip, and ':' takes the ear out of it.",
+)
+@click.option(
     "--clip",
     "clip_path",
     type=FILE,
@@ -64,7 +70,8 @@ SAME_BOX = "This is the box of the tracked mask, so the mask will hardly change.
     type=FILE,
     callback=as_path,
     metavar="FILE",
-    help="Prompt file that the store was made from; needed if that has masks.",
+    help="Prompt file that the store was made from; needed if that has masks. Without "
+    "--frame and --absent it is the corrected prompt itself.",
 )
 @click.option(
     "--save-prompt",
@@ -89,9 +96,10 @@ def command(
     ctx: click.Context,
     /,
     store: StorePath,
-    frame: int,
+    frame: int | None,
     ear: str | None,
     landmarks: tuple[str, ...],
+    absent: tuple[AbsentRange, ...],
     clip_path: Path | None,
     prompt_file: Path | None,
     save_prompt: Path | None,
@@ -102,23 +110,29 @@ def command(
     as_json: bool,
     **_: Any,
 ) -> None:
-    """Correct a STORE on one frame, where you say where the ear is.
+    """Correct a STORE: say where the ear is on a frame, or on which frames it is not.
 
     The frame becomes a keyframe more, and the ear is tracked anew from it to the keyframes beside
     it or the ends of the clip, with the model and the settings of the store; all else stays as it
     is. 'earvid qc' shows which frames to correct.
 
+    Where --absent says that the ear is not, its mask is empty, and if one was seen there, what
+    follows is tracked anew, up to the next keyframe. What was said wrongly is taken back with a
+    prompt file that has fewer "absent" ranges, given by --prompt alone.
+
     \b
     Examples:
-      earvid correct clip.earvid.zarr --frame 120 --box 412,160,498,301
-      earvid correct clip.earvid.zarr --frame 120 --point 455,230 --save-prompt all.json
+      earvid correct clip.earvid.zarr --frame 40 --box 412,160,498,301
+      earvid correct clip.earvid.zarr --frame 40 --point 455,230 --save-prompt all.json
+      earvid correct clip.earvid.zarr --absent 32:38
+      earvid correct clip.earvid.zarr --absent :
     """
     hush_opencv()
     _refuse_modes(landmarks)
     if save_prompt is None:
         refuse_given(ctx, "without --save-prompt", "overwrite")
-    there = _frame_prompt(ctx.meta[ITEMS], frame)
-    from earvid.pipeline.again import prompt_of, settings_of, with_keyframe
+    said = read_correction(ctx.meta[ITEMS], ear, frame, absent, prompt_file)
+    from earvid.pipeline.again import prompt_of, settings_of
     from earvid.prompt import Prompt
     from earvid.store import Store, settle
 
@@ -126,12 +140,10 @@ def command(
         settle(store)  # a correction that was stopped on its last step comes first
     opened = Store.open(store)
     before = prompt_of(opened) if prompt_file is None else Prompt.load(prompt_file)
-    prompt = with_keyframe(before, ear, frame, there)
+    prompt = said.apply(before, opened)
     _check_saved(prompt, save_prompt, overwrite)
     settings = settings_of(opened, checkpoint=checkpoint, device=device)
     clip = clip_path or _beside(store, opened.clip_name)
-    if _is_tracked_box(opened, ear, frame, there):
-        say(SAME_BOX)
     row = _run(clip, opened, prompt, settings, dry_run)
     if save_prompt is not None and not dry_run:
         keep(prompt, save_prompt, overwrite=overwrite)
@@ -159,36 +171,11 @@ def _check_saved(prompt: Prompt, to: Path | None, overwrite: bool) -> None:
         )
 
 
-def _frame_prompt(items: list[tuple[Any, str]], frame: int) -> FramePrompt:
-    """What the options say about the ear."""
-    from earvid.prompt import prompt_from_options
-
-    if not items:
-        raise UsageError(
-            "Nothing says where the ear is; give --box, --point, --mask or --landmarks."
-        )
-    prompt = prompt_from_options(items, frame)
-    if len(prompt.objects) > 1:
-        raise UsageError("A correction is of one ear; give one --box, --mask and --landmarks.")
-    return prompt.objects[0].frames[frame]
-
-
 def _beside(store: StorePath, clip_name: str) -> Path:
     clip = store.resolve().parent / clip_name if isinstance(store, Path) else None
     if clip is None or not clip.exists():
         raise UsageError(f"The clip {clip_name} is not beside the store; name it with --clip.")
     return clip
-
-
-def _is_tracked_box(store: Store, ear: str | None, frame: int, given: FramePrompt) -> bool:
-    """Whether all that is said is a box, and that the tracked one to within a pixel."""
-    names = store.object_names
-    if given.box is None or len(given.points) or given.mask is not None or frame >= len(store):
-        return False
-    if ear not in names and len(names) > 1:
-        return False
-    tracked = store.tracks.box[frame, :, names.index(ear) if ear in names else 0]
-    return all(abs(one - other) <= 1 for one, other in zip(given.box, tracked, strict=True))
 
 
 def _run(
@@ -200,14 +187,14 @@ def _run(
 
     path = str(store.path)
     if dry_run:
-        _, decision = check(clip, prompt, path, settings=settings)
+        _, decision = check(clip, prompt, path, settings=settings, by_hand=True)
         anew = planned(store, prompt) if decision == "correct" else {}
         told = {name: [list(span) for span in found] for name, found in anew.items()}
         row = {"clip": str(clip), "store": path, "would": decision}
         return {**row, "corrected": told} if told else row
     before = [ear_dict(ear) for ear in summarize(store)]  # which the correction replaces
     with progress_bar(clip.name) as progress:
-        report = track(clip, prompt, path, settings=settings, progress=progress)
+        report = track(clip, prompt, path, settings=settings, progress=progress, by_hand=True)
     return {"clip": str(clip), **report.to_dict(), "before": before}
 
 

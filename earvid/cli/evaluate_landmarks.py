@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from earvid.cli.messages import hush_opencv, say
-from earvid.cli.options import FILE, as_path
+from earvid.cli.options import AS_JSON, CHECKPOINT, FILE, MODEL, as_path, count, kinds_of_clips
 from earvid.cli.words import to_json
 
 if TYPE_CHECKING:
@@ -34,25 +34,10 @@ COLUMNS = ("nme", "median", "pck", "f1", "precision", "recall", "lost", "jitter"
     metavar="FILE",
     help="Vertices of the mesh that are its landmarks, one number a line.",
 )
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice(KINDS),
-    help="Kind of clips to judge by; can be given again; all but long by default.",
-)
-@click.option(
-    "--clips",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="Clips of each kind.",
-)
-@click.option("--model", "name", default="earvid-nano", show_default=True, help="Name of a model.")
-@click.option(
-    "--checkpoint", type=FILE, callback=as_path, metavar="FILE", help="Weights to use instead."
-)
+@kinds_of_clips(KINDS, "Kind of clips to judge by; can be given again; all but long by default.")
+@count("--clips", 4, "Clips of each kind.")
+@MODEL
+@CHECKPOINT
 @click.option("--true-masks", is_flag=True, help="Judge the landmarks alone, beside exact masks.")
 @click.option(
     "--output",
@@ -61,7 +46,7 @@ COLUMNS = ("nme", "median", "pck", "f1", "precision", "recall", "lost", "jitter"
     metavar="FILE.json",
     help="Write the scores to a file, too.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@AS_JSON
 def command(
     data: tuple[Path, ...],
     mesh: Path | None,

@@ -11,7 +11,16 @@ import click
 
 from earvid.cli.comparing import ONLY, SEED, Watch, photo_stills, photos_option, write_tables
 from earvid.cli.messages import hush_opencv
-from earvid.cli.options import DEVICE, FILE, as_path, refuse_given
+from earvid.cli.options import (
+    AS_JSON,
+    CHECKPOINT,
+    DEVICE,
+    MODEL,
+    count,
+    kinds_of_clips,
+    output_folder,
+    refuse_given,
+)
 from earvid.cli.tracking import POLICIES
 from earvid.cli.words import to_json
 
@@ -32,20 +41,11 @@ KINDS = ("clean", "occlusion", "reentry", "distractor", "crossing", "long")
     type=click.Choice(POLICIES),
     help="Policy to compare; can be given again; all by default.",
 )
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice(KINDS),
-    help="Kind of clips to compare on; can be given again; all by default.",
-)
-@click.option(
+@kinds_of_clips(KINDS, "Kind of clips to compare on; can be given again; all by default.")
+@count(
     "--clips",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Clips of each kind, but for the one long clip of 2,000 frames; 10 give a verdict.",
+    1,
+    "Clips of each kind, but for the one long clip of 2,000 frames; 10 give a verdict.",
 )
 @photos_option(
     "Folder with images/ and masks/ to cut ears from, instead of drawing them; can be given again."
@@ -59,19 +59,11 @@ KINDS = ("clean", "occlusion", "reentry", "distractor", "crossing", "long")
     show_default=True,
     help="How lost ears are looked for, as in 'earvid track'; nearby lets memory alone decide.",
 )
-@click.option("--model", "name", default="earvid-nano", show_default=True, help="Name of a model.")
-@click.option(
-    "--checkpoint", type=FILE, callback=as_path, metavar="FILE", help="Weights to use instead."
-)
+@MODEL
+@CHECKPOINT
 @DEVICE
-@click.option(
-    "--output",
-    type=FILE,
-    callback=as_path,
-    metavar="FOLDER",
-    help="Folder for table.csv, table.json and, if matplotlib is installed, memory.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@output_folder("Folder for table.csv, table.json and, if matplotlib is installed, memory.png.")
+@AS_JSON
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -146,7 +138,9 @@ def _measure(
     session = partial(
         make_session,
         alternatives=has_alternatives(loaded.weights),
-        scout=load_scout(device=loaded.device) if reentry == "anywhere" else None,
+        scout=load_scout(device=loaded.device, dtype=loaded.numbers)
+        if reentry == "anywhere"
+        else None,
     )
     with ExitStack() as stack:
         watch, ways = Watch(stack), f"{len(plan.policies)} policies"

@@ -8,38 +8,23 @@ from typing import Any
 import click
 
 from earvid.cli.messages import hush_opencv, say
-from earvid.cli.options import FILE, as_path
+from earvid.cli.options import AS_JSON, CHECKPOINT, FILE, MODEL, as_path, count, output_folder
 from earvid.cli.words import to_json
 
 
 @click.command("model")
 @click.argument("data", nargs=-1, required=True, type=FILE, callback=as_path, metavar="DATA...")
-@click.option("--model", "name", default="earvid-nano", show_default=True, help="Name of a model.")
-@click.option(
-    "--checkpoint", type=FILE, callback=as_path, metavar="FILE", help="Weights to use instead."
-)
+@MODEL
+@CHECKPOINT
 @click.option(
     "--only",
     multiple=True,
     metavar="PATTERN",
     help="Photos to judge by, such as 'closeup/bs03*'; can be given again; all by default.",
 )
-@click.option(
-    "--clips",
-    type=click.IntRange(min=0),
-    default=12,
-    show_default=True,
-    metavar="N",
-    help="Synthetic clips per scene; 0 judges photos only.",
-)
-@click.option(
-    "--output",
-    type=FILE,
-    callback=as_path,
-    metavar="FOLDER",
-    help="Folder for report.json, reliability.png (needs matplotlib) and worst.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@count("--clips", 12, "Synthetic clips per scene; 0 judges photos only.", least=0)
+@output_folder("Folder for report.json, reliability.png (needs matplotlib) and worst.png.")
+@AS_JSON
 def command(
     data: tuple[Path, ...],
     name: str,

@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from earvid.cli.comparing import ONLY, SEED, Watch, photo_stills, photos_option, write_tables
-from earvid.cli.messages import hush_opencv
-from earvid.cli.options import DEVICE, FILE, as_path, count, refuse_given
+from earvid.cli.messages import hush_opencv, say
+from earvid.cli.options import (
+    AS_JSON,
+    CHECKPOINT,
+    DEVICE,
+    FILE,
+    MODEL,
+    as_path,
+    count,
+    kinds_of_clips,
+    output_folder,
+    refuse_given,
+)
 from earvid.cli.words import to_json
 from earvid.errors import UsageError
 
@@ -49,13 +60,7 @@ KINDS = ("clean", "occlusion", "fast", "scale")
     metavar="N",
     help="Side of the model's input, a multiple of 32 pixels, likewise.",
 )
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice(KINDS),
-    help="Kind of drawn clips; can be given again; all by default.",
-)
+@kinds_of_clips(KINDS, "Kind of drawn clips; can be given again; all by default.")
 @count("--each", 2, "Clips of each kind.")
 @click.option("--no-drawn", is_flag=True, help="Leave out the clips of drawn ears.")
 @photos_option(
@@ -78,19 +83,11 @@ KINDS = ("clean", "occlusion", "fast", "scale")
     show_default=True,
     help="How lost ears are looked for, as in 'earvid track'.",
 )
-@click.option("--model", "name", default="earvid-nano", show_default=True, help="Name of a model.")
-@click.option(
-    "--checkpoint", type=FILE, callback=as_path, metavar="FILE", help="Weights to use instead."
-)
+@MODEL
+@CHECKPOINT
 @DEVICE
-@click.option(
-    "--output",
-    type=FILE,
-    callback=as_path,
-    metavar="FOLDER",
-    help="Folder for table.csv, table.json and, if matplotlib is installed, roi.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@output_folder("Folder for table.csv, table.json and, if matplotlib is installed, roi.png.")
+@AS_JSON
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -126,7 +123,8 @@ def command(
     frame, in truth/NAME/: mask_00030_1.png is ear 1 on frame 30, frames counted from 0. All black
     means that the ear is out of view. Pixels that are not to be judged are white in a file
     ignore_00030_1.png. Each ear is prompted by the box of its mask on its first frame that has one,
-    or on that of truth.json, such as {"keyframe": 30}.
+    or on that of truth.json, such as {"keyframe": 30}. A clip is left out if no other mask of an
+    ear shows it.
 
     Columns: J, F and J&F, means over groups of clips (drawn, photos, recorded) of means over clips;
     J&F of each group; its gain over the default, with the standard error over clips; share of
@@ -181,7 +179,7 @@ def _scripted(
 def _recorded(folder: Path | None) -> list[JudgedClip]:
     from earvid.evaluate.roi_recorded import find_recorded
 
-    return [] if folder is None else list(find_recorded(folder))
+    return [] if folder is None else list(find_recorded(folder, say))
 
 
 def _measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,8 @@ def find(
     from earvid.batch.prompts import found_prompt
     from earvid.detect import Wanted
 
+    if search.save is not None:
+        check_place(search.save)  # before minutes are spent
     wanted = Wanted(only=search.only) if search.ears is None else Wanted(search.ears, search.only)
     entry = Entry(clip, output=store)
     with progress_bar(f"{clip.name}: looking for ears") as progress:
@@ -168,14 +171,27 @@ def keep(prompt: Prompt, path: Path, *, overwrite: bool) -> None:
         say(f"The prompt is in {path} already.")
 
 
+def check_place(path: Path) -> None:
+    """See that a prompt can be written to a path, whatever it says.
+
+    Raises:
+        PromptError: it is a folder, or its own folder is missing or cannot be written to.
+    """
+    if not path.parent.is_dir():
+        raise PromptError(f"the folder {path.parent} does not exist; create it first.")
+    if path.is_dir():
+        raise PromptError(f"{path} is a folder; name a file, such as {path / 'ear.json'}.")
+    if not os.access(path.parent, os.W_OK):
+        raise PromptError(f"the folder {path.parent} cannot be written to; choose another.")
+
+
 def check_keep(prompt: Prompt, path: Path, *, overwrite: bool) -> bool:
     """See that :func:`keep` can write a file, and whether it has to.
 
     Raises:
-        PromptError: the file holds something else, or its folder is missing.
+        PromptError: the file holds something else, or cannot be written.
     """
-    if not path.parent.is_dir():
-        raise PromptError(f"the folder {path.parent} does not exist; create it first.")
+    check_place(path)
     if overwrite or not path.exists():
         return True
     try:

@@ -61,7 +61,7 @@ def command(
 
     \b
     Examples:
-      earvid landmarks clip.earvid.zarr --frame 150 --to fix.json
+      earvid landmarks clip.earvid.zarr --frame 45 --to fix.json
     """
     if not smooth:
         refuse_given(ctx, "without --smooth", "window")

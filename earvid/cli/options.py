@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,6 +109,16 @@ def trunk_weights(text: str) -> Callable[[F], F]:
     return click.option("--trunk-weights", type=FILE, callback=as_path, metavar="FILE", help=text)
 
 
+def output_folder(text: str) -> Callable[[F], F]:
+    """The option ``--output`` of verbs that fill a folder."""
+    return click.option("--output", type=FILE, callback=as_path, metavar="FOLDER", help=text)
+
+
+def kinds_of_clips(kinds: Sequence[str], text: str) -> Callable[[F], F]:
+    """The option ``--kind``, which can be given again."""
+    return click.option("--kind", "kinds", multiple=True, type=click.Choice(kinds), help=text)
+
+
 def count(name: str, default: int | None, text: str, *, least: int = 1) -> Callable[[F], F]:
     """An option that is a whole number.
 
@@ -135,5 +145,14 @@ DEVICE = click.option(
     show_default=True,
     help="Where to compute; auto takes CUDA if there is one, else the CPU.",
 )
+MODEL = click.option(
+    "--model", "name", default="earvid-nano", show_default=True, help="Name of a model."
+)
+CHECKPOINT = click.option(
+    "--checkpoint", type=FILE, callback=as_path, metavar="FILE", help="Weights to use instead."
+)
+"""Of a model that is judged rather than tracked with."""
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 THREADS = count("--threads", 0, "CPU threads; 0 leaves them as they are.", least=0)
 """How many cores a run takes."""

@@ -48,10 +48,11 @@ def command(
 
     Confidence is the probability that the box holds an ear, and over clip that of the ear from its
     best frames, which 'earvid track' tells; quality also counts how sharp, large and turned to the
-    camera it is. Ends with 1 when there is no ear.
+    camera it is.
 
     Taken is what 'earvid track' would take without a prompt: ears of 0.5 or more over the clip, or
     0.3 for the second ear of a head, that its default model sees, too. Below 0.5 a find is weak.
+    Ends with 1 when none would be taken.
 
     \b
     Examples:
@@ -59,29 +60,41 @@ def command(
       earvid prompt clip.mp4 --save-prompt clip.prompt.json
     """
     hush_opencv()
-    from earvid.detect import candidate_sheet, find_ears, judge_ears, load_detector, prompt_of
+    from earvid.detect import (
+        candidate_sheet,
+        find_ears,
+        judge_ears,
+        load_detector,
+        prompt_of,
+        refusal,
+    )
     from earvid.render import write_png
     from earvid.render._output import checked_output
     from earvid.video import Clip
 
     detector = load_detector()
     with Clip.open(clip) as source:
-        if png is not None:
-            checked_output(png, ".png", source=source.info.path, overwrite=overwrite)
+        for path, suffix in ((png, ".png"), (save_prompt, ".json")):
+            if path is not None:
+                checked_output(path, suffix, source=source.info.path, overwrite=overwrite)
         with progress_bar(f"{clip.name}: looking for ears") as progress:
             ears = find_ears(source, detector, progress=progress)
         judged = judge_ears(source, ears, verifier=_second_look())
+        taken = [one.keyframe for one in judged if one.keyframe is not None]
         shown = [candidate for ear in ears for candidate in ear.candidates[:SHOWN]]
         _print(clip, judged, as_json)
         if png is not None and shown:
-            taken = [one.keyframe for one in judged]
             write_png(png, candidate_sheet(source, shown, [c for c in shown if c not in taken]))
             say(f"The candidates are drawn in {png}.")
-        if save_prompt is not None:
-            keep(prompt_of(clip, judged, detector).prompt, save_prompt, overwrite=overwrite)
-    if ears and not as_json:
-        _say_next(clip, judged, save_prompt)
-    return 0 if ears else 1
+    if not taken:
+        if ears:
+            say(refusal(clip, ears))
+        return 1
+    if save_prompt is not None:
+        keep(prompt_of(clip, judged, detector).prompt, save_prompt, overwrite=overwrite)
+    if not as_json:
+        _say_next(clip, save_prompt)
+    return 0
 
 
 def _second_look() -> Verifier:
@@ -127,19 +140,21 @@ def _taken(one: Judgment, candidate: Candidate) -> str:
     return "yes" if one.ear.confidence >= SURE else "yes, but weak: look at it"
 
 
-def _say_next(clip: Path, judged: Sequence[Judgment], saved: Path | None) -> None:
+def _say_next(clip: Path, saved: Path | None) -> None:
     """End with the command that comes next."""
-    from earvid.detect import refusal
-
-    if all(one.keyframe is None for one in judged):
-        say(refusal(clip, [one.ear for one in judged]))
-        return
-    words, beside = ["earvid", "track", str(clip)], path_beside(clip)
-    if saved is not None and saved.resolve() != beside.resolve():
-        words += ["--prompt", str(saved)]
-    elif saved is None and beside.is_file():
-        say(f"Beside the clip is {beside}, which 'earvid track' takes instead.")
-    say(f"To track them, run: {shlex.join(words)}")
+    track, beside = ["earvid", "track", str(clip)], path_beside(clip)
+    if saved is not None:
+        words = track if saved.resolve() == beside.resolve() else [*track, "--prompt", str(saved)]
+        say(f"To track them, run: {shlex.join(words)}")
+    elif beside.is_file():  # which would be taken instead
+        found = str(beside.with_suffix("").with_suffix(".found.json"))
+        save = ["earvid", "prompt", str(clip), "--save-prompt", found]
+        say(
+            f"To track them, and not what {beside} says, run: {shlex.join(save)} && "
+            f"{shlex.join([*track, '--prompt', found])}"
+        )
+    else:
+        say(f"To track them, run: {shlex.join(track)}")
 
 
 def _document(clip: Path, judged: Sequence[Judgment]) -> dict[str, Any]:

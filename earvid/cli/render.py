@@ -34,7 +34,7 @@ from earvid.errors import UsageError
     type=FILE,
     callback=as_path,
     metavar="FILE.png",
-    help="Write a contact sheet instead of a video.",
+    help="Write a contact sheet with a legend instead of a video.",
 )
 @click.option(
     "--count",

@@ -84,8 +84,9 @@ def command(
     best frame, and what was chosen is told.
 
     A complete store is corrected when the prompt has got more keyframes, another prompt on some of
-    them, or more ears: each ear is tracked anew from a keyframe that changed to the keyframes
-    beside it or the ends of the clip, and all else stays as it is. --overwrite tracks all anew.
+    them, more ears, or more frames on which one is "absent": each ear is tracked anew from a
+    keyframe that changed to the keyframes beside it or the ends of the clip, and all else stays as
+    it is. --overwrite tracks all anew.
 
     \b
     Examples:

@@ -18,12 +18,14 @@ def to_json(document: Any) -> str:
 
 def ear_line(ear: dict[str, Any]) -> str:
     """Name, frames, mean score and absences of an ear, from its summary's plain values."""
+    by_hand = ear.get("ruled_out", 0)
+    said = f" (by hand on {_frames(by_hand)})" if by_hand else ""
     if not ear["visible"]:
-        return f"  {ear['name']}: never seen"
+        return f"  {ear['name']}: never seen{said}"
     line = f"  {ear['name']}: visible on {_frames(ear['visible'])}"
     if ear["mean_score"] is not None:
         line += f", mean score {ear['mean_score']:.3f}"
-    return line + (f", not visible on {spans(ear['absent'])}" if ear["absent"] else "")
+    return line + (f", not visible on {spans(ear['absent'])}{said}" if ear["absent"] else "")
 
 
 def spans(half_open: Sequence[Sequence[int]]) -> str:

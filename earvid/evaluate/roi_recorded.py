@@ -15,7 +15,7 @@ the first frame that shows it. Absent ears are given by frame and ear, in place 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -121,7 +121,7 @@ class TruthFolder:
 
 
 class RecordedClip:
-    """A clip with the masks of some frames; one with nothing to judge is refused.
+    """A clip with the masks of some frames.
 
     Args:
         path: of the clip.
@@ -129,8 +129,7 @@ class RecordedClip:
 
     Raises:
         VideoError: the clip cannot be read.
-        PromptError: a mask cannot be read.
-        EarvidError: the masks do not fit the clip, or only show what the prompt tells.
+        EarvidError: the masks lie beyond the clip's last frame.
     """
 
     group = GROUP
@@ -146,6 +145,21 @@ class RecordedClip:
     def prompt(self) -> Prompt:
         """A box for each ear that is seen."""
         return self._prompt
+
+    @cached_property
+    def judged(self) -> bool:
+        """Whether an ear is seen on a frame beside that on which it is prompted.
+
+        Raises:
+            PromptError: a mask cannot be read.
+            EarvidError: a mask is not of the clip's size.
+        """
+        return any(
+            t != at[0] and _read(file, self._shape).any()
+            for object_id, at in self._boxes.items()
+            for (t, i), file in self._truth.masks.items()
+            if i == object_id and (t, i) not in self._truth.notes.absent
+        )
 
     def forward(self) -> Iterator[JudgedFrame]:
         """Frames from the first keyframe to the last that is judged."""
@@ -163,18 +177,22 @@ class RecordedClip:
 
     @cached_property
     def _prompt(self) -> Prompt:
-        ids = sorted({object_id for _, object_id in self._truth.masks})
-        found = {object_id: self._truth.box(object_id, self._shape) for object_id in ids}
         names = self._truth.notes.objects
         return Prompt(
             tuple(
                 ObjectPrompt(
                     id=i, name=names.get(str(i), f"ear {i}"), frames={at[0]: FramePrompt(box=at[1])}
                 )
-                for i, at in found.items()
-                if at is not None
+                for i, at in self._boxes.items()
             )
         )
+
+    @cached_property
+    def _boxes(self) -> dict[int, tuple[int, Box]]:
+        """The frame on which each ear is prompted, and its box, of the ears that are seen."""
+        ids = sorted({object_id for _, object_id in self._truth.masks})
+        found = {object_id: self._truth.box(object_id, self._shape) for object_id in ids}
+        return {object_id: at for object_id, at in found.items() if at is not None}
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -195,26 +213,37 @@ class RecordedClip:
                 f"{self._truth.path} has truth of frame {last}, but {self.path.name} has the "
                 f"frames 0 to {self.length - 1}; count frames from 0."
             )
-        judged = [
-            (t, ear.id)
-            for ear in self._prompt.objects
-            for t, i in self._truth.masks
-            if i == ear.id and t != ear.first_keyframe
-        ]
-        if not judged:
-            raise EarvidError(
-                f"{self._truth.path} shows no ear on two frames, one to prompt and one to judge "
-                "by; draw more masks."
-            )
 
 
-def find_recorded(folder: Path) -> list[RecordedClip]:
-    """The clips of a folder that have masks.
+def find_recorded(
+    folder: Path, told: Callable[[str], None] = lambda message: None
+) -> list[RecordedClip]:
+    """The clips of a folder that have masks to judge by.
+
+    Args:
+        folder: of clips, with their masks in ``truth/``.
+        told: called with a sentence for each clip that is left out, since its masks show no ear on
+            two frames, one to prompt and one to judge by.
 
     Raises:
         EarvidError: there are none, masks have no clip, or do not fit it.
+        PromptError: a mask cannot be read.
         VideoError: a clip cannot be read.
     """
+    clips = [RecordedClip(path, truth) for path, truth in _with_truth(folder)]
+    for clip in clips:
+        if not clip.judged:
+            told(f"{clip.path} is left out, since its masks show no ear on two frames.")
+    kept = [clip for clip in clips if clip.judged]
+    if not kept:
+        raise EarvidError(
+            f"{folder / TRUTH} shows no ear on two frames of a clip, one to prompt and one to "
+            "judge by; draw more masks."
+        )
+    return kept
+
+
+def _with_truth(folder: Path) -> list[tuple[Path, TruthFolder]]:
     truths = folder / TRUTH
     if not truths.is_dir():
         raise EarvidError(
@@ -227,7 +256,7 @@ def find_recorded(folder: Path) -> list[RecordedClip]:
     for path in found:
         if path.name not in clips:
             raise EarvidError(f"{path} belongs to no clip; {folder} has no video {path.name}.*.")
-    return [RecordedClip(clips[path.name], TruthFolder.read(path)) for path in found]
+    return [(clips[path.name], TruthFolder.read(path)) for path in found]
 
 
 def _read(file: Path, shape: tuple[int, int]) -> Bools:

@@ -43,7 +43,9 @@ class Sessions:
         return cls(
             {loaded.model.image_size: loaded.model},
             has_alternatives(loaded.weights),
-            load_scout(device=loaded.device) if reentry == "anywhere" else None,
+            load_scout(device=loaded.device, dtype=loaded.numbers)
+            if reentry == "anywhere"
+            else None,
         )
 
     def prepare(self, loaded: LoadedModel, sizes: Iterable[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +38,7 @@ class TrackedEar:
         visible: (K,) bool.
         memory: frames that the mask was conditioned on.
         keyframe: whether a prompt was given on this frame.
+        corrected: whether it was corrected by hand on this frame.
     """
 
     id: int
@@ -52,6 +53,7 @@ class TrackedEar:
     visible: NDArray[np.bool_]
     memory: tuple[int, ...]
     keyframe: bool
+    corrected: bool = False
 
     @property
     def seen(self) -> bool:
@@ -75,7 +77,7 @@ class TrackedFrame:
         image: (H, W, 3) uint8 RGB; black where the frame is damaged.
         labels: (H, W) uint8 ids of the ears, 0 = background.
         ears: by name, in the order of their ids.
-        status: ``pending``, ``done``, or ``corrected`` by hand.
+        status: ``pending``, ``done``, or ``corrected`` by hand, at least one of its ears.
         damaged: the frame could not be decoded.
     """
 
@@ -97,6 +99,7 @@ def tracked_frame(
     labels: NDArray[np.uint8],
     values: Mapping[str, NDArray[Any]],
     objects: Sequence[tuple[int, str]],
+    corrected: Sequence[bool] | NDArray[np.bool_],
 ) -> TrackedFrame:
     """Put a frame together.
 
@@ -105,9 +108,13 @@ def tracked_frame(
         labels: (H, W) uint8 ids of the ears.
         values: :data:`PER_FRAME`, shaped as :class:`earvid.store.FrameRecord` says.
         objects: id and name of every ear, in the order of the last axis of the values.
+        corrected: whether each of them was corrected by hand on this frame.
     """
     ears = {
-        name: _ear(frame.index, labels, values, column, object_id, name)
+        name: replace(
+            _ear(frame.index, labels, values, column, object_id, name),
+            corrected=bool(corrected[column]),
+        )
         for column, (object_id, name) in enumerate(objects)
     }
     status = STATUSES[int(values["status"])]

@@ -117,7 +117,8 @@ class Recording(Arrays):
         tracks = self.store.tracks
         values = {name: getattr(tracks, name)[index] for name in PER_FRAME}
         objects = tuple(zip(self.store.object_ids, self.ears, strict=True))
-        return tracked_frame(frame, self.store.mask(index), values, objects)
+        corrected = self.store.corrected[index]
+        return tracked_frame(frame, self.store.mask(index), values, objects, corrected)
 
     def to_xarray(self) -> xarray.Dataset:
         """All of it as one dataset with named axes, read when used; see the store's layout.

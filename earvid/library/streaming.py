@@ -11,7 +11,7 @@ import numpy as np
 from earvid.library.frame import PER_FRAME, TrackedFrame, tracked_frame
 from earvid.library.prompts import AnyPath, Asked, Boxes, Landmarks, Masks, Points, PromptLike
 from earvid.library.tracking import Job, Search, make_job
-from earvid.prompt import Prompt
+from earvid.prompt import ObjectPrompt, Prompt
 from earvid.video import Clip
 
 if TYPE_CHECKING:
@@ -106,10 +106,17 @@ def _frames(
         marking.prompt, info.width, info.height, keypoints, slots, tidy=settings.roi != "off"
     )
     objects = [(ear.id, ear.name) for ear in prompt.objects]
-    first = min(ear.first_keyframe for ear in prompt.objects)
+    first = min((ear.first_keyframe for ear in prompt.objects if ear.frames), default=0)
     last = info.frame_count if stop is None else stop
     for frame in stack.enter_context(Prefetch(source.frames(first, last), AHEAD)):
         result = session.skip(frame.index) if frame.damaged else session.step(frame)
         record = maker.record(frame.image, result, marks.step(frame, result))
         values = {name: np.asarray(getattr(record, name)) for name in PER_FRAME}
-        yield tracked_frame(frame, record.mask, values, objects)
+        corrected = [_is_revisited(ear, frame.index) for ear in prompt.objects]
+        yield tracked_frame(frame, record.mask, values, objects, corrected)
+
+
+def _is_revisited(ear: ObjectPrompt, frame: int) -> bool:
+    """Whether a person came back to an ear, as the status of a frame counts it."""
+    prompted_again = frame in ear.frames and frame != ear.first_keyframe
+    return prompted_again or ear.is_absent(frame)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,15 +88,47 @@ def with_keyframe(prompt: Prompt, ear: str | None, index: int, frame: FramePromp
         UsageError: there is no such ear, or it is not clear which.
         PromptError: the prompt makes no sense with it.
     """
+    return _with(prompt, _extended(_chosen(prompt, ear), index, frame))
+
+
+def without_ear(
+    prompt: Prompt, ear: str | None, ranges: Sequence[tuple[int, int]]
+) -> tuple[Prompt, tuple[int, ...]]:
+    """The same prompt with more frames on which an ear is said to be absent.
+
+    Args:
+        prompt: the prompt.
+        ear: name of the ear; None where there is one.
+        ranges: half-open ranges of frames.
+
+    Returns:
+        the prompt, and the keyframes that the ear had on these frames, and has no more.
+
+    Raises:
+        UsageError: there is no such ear, or it is not clear which.
+        PromptError: a range makes no sense.
+    """
+    one = _chosen(prompt, ear)
+    out = ObjectPrompt(one.id, one.name, {}, absent=(*one.absent, *ranges))
+    frames = {t: given for t, given in one.frames.items() if not out.is_absent(t)}
+    dropped = tuple(t for t in one.frames if t not in frames)
+    return _with(prompt, replace(one, frames=frames, absent=out.absent)), dropped
+
+
+def _chosen(prompt: Prompt, ear: str | None) -> ObjectPrompt:
+    """The ear of a name; the only one without a name."""
     names = [one.name for one in prompt.objects]
     if ear is None and len(names) > 1:
         raise UsageError(f"There are several ears; choose one with --ear: {', '.join(names)}.")
     if ear is not None and ear not in names:
         raise UsageError(f"There is no ear {ear!r}; choose from {', '.join(names)}.")
-    objects = tuple(
-        _extended(one, index, frame) if ear in (None, one.name) else one for one in prompt.objects
-    )
-    return replace(prompt, objects=objects, source=None)
+    return prompt.objects[0 if ear is None else names.index(ear)]
+
+
+def _with(prompt: Prompt, ear: ObjectPrompt) -> Prompt:
+    """A prompt with an ear in the place of the one with its id."""
+    ears = tuple(ear if one.id == ear.id else one for one in prompt.objects)
+    return replace(prompt, objects=ears, source=None)
 
 
 def _extended(ear: ObjectPrompt, index: int, frame: FramePrompt) -> ObjectPrompt:

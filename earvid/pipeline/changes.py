@@ -1,7 +1,8 @@
 """Corrections: what a changed prompt changes in a complete store, and what it leaves alone.
 
 A store that is complete is corrected by tracking the same clip again with a prompt that has more
-keyframes, another prompt on some of its keyframes, or more ears. This is what a correction means:
+keyframes, another prompt on some of its keyframes, more ears, or other frames on which an ear is
+said to be absent. This is what a correction means:
 
 - **Span.** A keyframe that is new or was changed, at frame ``k`` of an ear, changes this ear from
   the keyframe before to the keyframe after ``k``, both left out, or to the ends of the clip. All
@@ -14,10 +15,15 @@ keyframes, another prompt on some of its keyframes, or more ears. This is what a
   tracked anew on this frame, that one wins, for a store has no logits of it. Among ears that are,
   the higher logit wins, as ever. Pixels that the ear gives up become background.
 - **New ears** are tracked through the whole clip, on the same terms.
-- **Status** is 2 on the frames of keyframes that are new or changed, but for a new ear's first.
-- **Refused** is a prompt that lacks an ear or keyframe of the store, one with an ear of which no
-  keyframe is as it was (every frame of it would be lost), and one that the store had before it was
-  corrected, which comes from running an old command again and would undo work done by hand.
+- **Absence** on more or fewer frames changes these, and what follows from them; see
+  :mod:`earvid.pipeline.absences`. An ear that is absent everywhere has no keyframes, and is out.
+- **Status** is 2 on the frames of keyframes that are new or changed, but for a new ear's first, and
+  on frames that are said to be without an ear, for as long as they are.
+- **Refused** is a prompt that lacks an ear of the store, or a keyframe of it on which the ear is
+  not absent now. Refused unless it is meant as a correction in so many words (``by_hand``) is one
+  with an ear of which no keyframe is as it was (every frame of it would be lost), and one that the
+  store had before it was corrected, which comes from running an old command again and would undo
+  work done by hand.
 
 A store that was corrected is thus not equal to that of a first run with the same prompt, where
 every keyframe conditions every frame; ``--overwrite`` makes that one. The fingerprints differ.
@@ -25,8 +31,8 @@ every keyframe conditions every frame; ``--overwrite`` makes that one. The finge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,11 +50,21 @@ class Changes:
         keyframes: by object id, those to track anew from.
         corrected: frames that a person came back to.
         added: by object id, the keyframes that the ear did not have; all of a new ear.
+        dropped: by object id, the keyframes that it had, and is absent on now.
+        gone: by object id, frames that are newly said to be without the ear.
+        back: by object id, frames that no longer are.
     """
 
     keyframes: Mapping[int, tuple[int, ...]]
     corrected: frozenset[int]
     added: Mapping[int, tuple[int, ...]]
+    dropped: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    gone: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    back: Mapping[int, frozenset[int]] = field(default_factory=dict)
+
+    def touches_absence(self, object_id: int) -> bool:
+        """Whether it is new of an ear where it is not."""
+        return any(object_id in one for one in (self.gone, self.back))
 
 
 @dataclass(frozen=True)
@@ -57,13 +73,21 @@ class Fill:
 
     Args:
         object_id: which ear.
-        keyframe: where it starts; the first of the frames forwards, beside them backwards.
+        keyframe: where it starts; the first of the frames forwards, beside them backwards. None
+            where there is nothing to track, for the ear is absent on all of the frames.
         frames: in the order in which they are tracked.
+        lead: how many of them come first and stay as they were; they only lead to the others.
     """
 
     object_id: int
-    keyframe: int
+    keyframe: int | None
     frames: range
+    lead: int = 0
+
+    @property
+    def kept(self) -> range:
+        """The frames that are written anew."""
+        return self.frames[self.lead :]
 
     @property
     def direction(self) -> int:
@@ -77,6 +101,11 @@ def keyframe_digests(prompt: Prompt) -> dict[str, dict[str, str]]:
         str(ear.id): {str(index): _digest(frame) for index, frame in ear.frames.items()}
         for ear in prompt.objects
     }
+
+
+def absent_ranges(prompt: Prompt) -> dict[str, list[list[int]]]:
+    """Where ears are said not to be, by object id as text; without ears that are so nowhere."""
+    return {str(ear.id): [list(one) for one in ear.absent] for ear in prompt.objects if ear.absent}
 
 
 def moved_keyframes(lineage: Mapping[str, Any], prompt: Prompt) -> dict[int, tuple[int, ...]]:
@@ -97,21 +126,24 @@ def moved_keyframes(lineage: Mapping[str, Any], prompt: Prompt) -> dict[int, tup
     }
 
 
-def find_changes(path: StorePath, lineage: Mapping[str, Any], prompt: Prompt) -> Changes:
+def find_changes(
+    path: StorePath, lineage: Mapping[str, Any], prompt: Prompt, *, by_hand: bool = False
+) -> Changes:
     """Compare a prompt with the one that a store was made from.
 
     Args:
         path: of the store, for errors.
         lineage: of the store.
         prompt: the new one.
+        by_hand: whether it is known to be meant as a correction.
 
     Raises:
         StoreError: it is not a correction; the sentence says why.
     """
-    if prompt.digest() in lineage["earlier"]:
+    if prompt.digest() in lineage["earlier"] and not by_hand:
         raise StoreError(
-            f"{path} was corrected since it had this prompt: give the corrected one, or replace "
-            f"the store with --overwrite."
+            f"{path} was corrected since it had this prompt: give the corrected one, go back to "
+            f"this one with 'earvid correct' and --prompt, or replace the store with --overwrite."
         )
     then, now = lineage["keyframes"], keyframe_digests(prompt)
     if lost := sorted(then.keys() - now.keys(), key=int):
@@ -119,15 +151,40 @@ def find_changes(path: StorePath, lineage: Mapping[str, Any], prompt: Prompt) ->
     keyframes: dict[int, tuple[int, ...]] = {}
     corrected: set[int] = set()
     added: dict[int, tuple[int, ...]] = {}
+    dropped: dict[int, tuple[int, ...]] = {}
     for ear in prompt.objects:
         old, new = then.get(str(ear.id), {}), now[str(ear.id)]
-        _check_ear(path, ear, old, new)
+        _check_ear(path, ear, old, new, by_hand)
         changed = tuple(t for t in ear.frames if old.get(str(t)) != new[str(t)])
         if changed:
             keyframes[ear.id] = changed
             added[ear.id] = tuple(t for t in changed if str(t) not in old)
-        corrected |= set(changed) if old else set(changed) - {ear.first_keyframe}
-    return Changes(keyframes, frozenset(corrected), added)
+        known = str(ear.id) in then
+        corrected |= set(changed) if known else set(changed) - {ear.first_keyframe}
+        if taken := sorted(int(t) for t in old.keys() - new.keys()):
+            dropped[ear.id] = tuple(taken)
+    gone, back = _moved_absence(lineage.get("absent") or {}, prompt)
+    corrected.update(*gone.values())
+    return Changes(keyframes, frozenset(corrected), added, dropped, gone, back)
+
+
+def _moved_absence(
+    then: Mapping[str, Any], prompt: Prompt
+) -> tuple[dict[int, frozenset[int]], dict[int, frozenset[int]]]:
+    """By object id, frames that are newly said to be without an ear, and that no longer are."""
+    gone: dict[int, frozenset[int]] = {}
+    back: dict[int, frozenset[int]] = {}
+    for ear in prompt.objects:
+        old, new = _frames(then.get(str(ear.id), ())), _frames(ear.absent)
+        if new - old:
+            gone[ear.id] = new - old
+        if old - new:
+            back[ear.id] = old - new
+    return gone, back
+
+
+def _frames(ranges: Iterable[Sequence[int]]) -> frozenset[int]:
+    return frozenset(t for start, stop in ranges for t in range(start, stop))
 
 
 def plan_fills(prompt: Prompt, changes: Changes, frame_count: int) -> tuple[Fill, ...]:
@@ -146,13 +203,21 @@ def plan_fills(prompt: Prompt, changes: Changes, frame_count: int) -> tuple[Fill
 
 
 def _check_ear(
-    path: StorePath, ear: ObjectPrompt, old: Mapping[str, str], new: Mapping[str, str]
+    path: StorePath,
+    ear: ObjectPrompt,
+    old: Mapping[str, str],
+    new: Mapping[str, str],
+    by_hand: bool,
 ) -> None:
-    """See that an ear is new, or has all of its keyframes and one of them unchanged."""
-    if lost := sorted(old.keys() - new.keys(), key=int):
+    """See that an ear is new, or has all of its keyframes and one of them unchanged.
+
+    Keyframes on which it is said to be absent now need not be there.
+    """
+    if lost := sorted((t for t in old.keys() - new.keys() if not ear.is_absent(int(t))), key=int):
         raise _no_correction(path, f"keeps all keyframes, and that on frame {lost[0]} of "
                                    f"{ear.name} is missing")  # fmt: skip
-    if old and not any(new[t] == digest for t, digest in old.items()):
+    kept = old.keys() & new.keys()
+    if kept and not by_hand and not any(new[t] == old[t] for t in kept):
         raise _no_correction(path, f"keeps a keyframe of every ear, and those of {ear.name} differ")
 
 

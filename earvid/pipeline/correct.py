@@ -11,7 +11,8 @@ import numpy as np
 
 from earvid import __version__
 from earvid.models import LoadedModel
-from earvid.pipeline.changes import Changes, Fill, find_changes, moved_keyframes, plan_fills
+from earvid.pipeline.absences import all_fills
+from earvid.pipeline.changes import Changes, Fill, find_changes, moved_keyframes
 from earvid.pipeline.describe import make_spec
 from earvid.pipeline.fills import Fills
 from earvid.pipeline.guesses import (
@@ -67,7 +68,7 @@ def correct(
     sessions = Sessions(loaded, clip, settings, beside=beside)
     guesses = _guesses(clip, origin, sessions, old, verdict.changes, settings)
     marking = with_guesses(prompt, guesses)
-    fills = plan_fills(prompt, verdict.changes, len(clip))
+    fills = all_fills(old, prompt, verdict.changes)
     anew = _spans(prompt, fills, len(clip))
     spec = _spec(clip, origin, settings, loaded, sessions, old, verdict.changes, anew, guesses)
     tracked = 0
@@ -81,7 +82,7 @@ def correct(
                 spec.memory_slots,
                 tidy=settings.roi != "off",
             )
-            merger = Merger(maker, old, verdict.changes.corrected)
+            merger = Merger(maker, old, verdict.changes)
             writer = correction.writer
             tracked = Fills(
                 clip,
@@ -114,20 +115,32 @@ def planned(store: Store, prompt: Prompt) -> Spans:
 
     Args:
         store: complete, and as it was.
-        prompt: the corrected one.
+        prompt: the corrected one, which is known to be meant as a correction.
 
     Raises:
         StoreError: it is not a correction; the sentence says why.
     """
-    changes = find_changes(store.path, store.spec.lineage, prompt)
-    return _spans(prompt, plan_fills(prompt, changes, len(store)), len(store))
+    changes = find_changes(store.path, store.spec.lineage, prompt, by_hand=True)
+    return _spans(prompt, all_fills(store, prompt, changes), len(store))
 
 
 def _spans(prompt: Prompt, fills: tuple[Fill, ...], frame_count: int) -> Spans:
     flags = {ear.id: np.zeros(frame_count, bool) for ear in prompt.objects}
     for fill in fills:
-        flags[fill.object_id][list(fill.frames)] = True
+        flags[fill.object_id][list(fill.kept)] = True
     return {ear.name: spans(flags[ear.id]) for ear in prompt.objects if flags[ear.id].any()}
+
+
+def _absence(prompt: Prompt, changes: Changes, frame_count: int) -> dict[str, Any]:
+    """What the history tells of frames without an ear: spans, by its name, that are new or not."""
+    told: dict[str, Any] = {}
+    for key, moved in (("absent", changes.gone), ("present", changes.back)):
+        for ear in prompt.objects:
+            flags = np.zeros(frame_count, bool)
+            flags[list(moved.get(ear.id, ()))] = True
+            if flags.any():
+                told.setdefault(key, {})[ear.name] = [list(span) for span in spans(flags)]
+    return told
 
 
 def _guesses(
@@ -145,10 +158,12 @@ def _guesses(
     if begun is not None:  # which was stopped, and goes on with what it had
         return kept_guesses(begun["provenance"])
     prompt = origin.prompt
-    kept = kept_guesses(old.provenance, moved_keyframes(old.spec.lineage, prompt))
+    moved = moved_keyframes(old.spec.lineage, prompt)
+    elsewhere = {i: (*moved[i], *changes.dropped.get(i, ())) for i in moved}
+    kept = kept_guesses(old.provenance, elsewhere)
     again = {
         ear.id for ear in prompt.objects if ear.first_keyframe in changes.keyframes.get(ear.id, ())
-    }
+    } | changes.dropped.keys()
     lost = {one.object_id for one in kept_guesses(old.provenance)}
     return make_guesses(clip, prompt, sessions, kept, again | lost)
 
@@ -173,6 +188,7 @@ def _spec(
         "device": loaded.device,
         "before": {"fingerprint": old.fingerprint, "sha256": lineage["prompt"], **before},
         "sha256": origin.prompt.digest(),
+        **_absence(origin.prompt, changes, len(clip)),
         "keyframes": {
             ear.name: list(changes.keyframes[ear.id])
             for ear in origin.prompt.objects

@@ -67,19 +67,19 @@ class Fills:
         self._progress = progress or (lambda done, total: None)
         self._length = writer.spec.shard_length
         self._total = sum(len(fill.frames) for fill in fills)
-        self._done = 0
+        self._done = 0  # by all runs, those that lead to others included
+        self._tracked = 0  # by this run, without these
 
     def run(self) -> int:
         """Track and write what is not done yet; returns how many frames this run tracked."""
         number, passed, saved = self._restore()
-        before = sum(len(fill.frames) for fill in self._fills[:number]) + passed
-        self._done = before
+        self._done = sum(len(fill.frames) for fill in self._fills[:number]) + passed
         for at in range(number, len(self._fills)):
             self._fill(at, passed, saved)
             passed, saved = 0, None
         for shard in np.flatnonzero(self._writer.status[:: self._length] == PENDING):
             self._write(int(shard), {})
-        return self._done - before
+        return self._tracked
 
     def _restore(self) -> tuple[int, int, dict[str, bytes] | None]:
         """Return which stretch to go on with, how many of its frames are done, and its state."""
@@ -106,8 +106,12 @@ class Fills:
         with Prefetch(self._frames(frames)) as decoded:
             for frame in decoded:
                 skips = frame.damaged
-                results.append(session.skip(frame.index) if skips else session.step(frame))
-                marked[frame.index] = tracks.step(frame, results[-1])
+                result = session.skip(frame.index) if skips else session.step(frame)
+                marks = tracks.step(frame, result)
+                if passed >= fill.lead:
+                    results.append(result)
+                    marked[frame.index] = marks
+                    self._tracked += 1
                 passed += 1
                 self._done += 1
                 if frame.index == frames[-1] or self._ends_shard(frame.index, fill.direction):
@@ -123,12 +127,10 @@ class Fills:
         return self._clip.frames_backward(frames.start, frames.stop + 1)
 
     def _session(self, fill: Fill, saved: dict[str, bytes] | None) -> Session:
-        object_id, keyframe = fill.object_id, fill.keyframe
+        start = self._prompt, fill.object_id, fill.keyframe, fill.direction
         if saved is None:
-            return self._sessions.starting_at(self._prompt, object_id, keyframe, fill.direction)
-        prompt = self._sessions.begun_at(self._prompt, object_id, keyframe)
-        rivals = self._sessions.rivals(self._prompt, object_id)
-        session = self._sessions.blank(prompt, fill.direction, rivals)
+            return self._sessions.starting_at(*start)
+        session = self._sessions.resumed(*start)
         load_session(session, saved["session"])
         return session
 
@@ -137,7 +139,7 @@ class Fills:
         tracks = MarkTracks(self._clip, marking, fill.direction, wanted=self._landmarks)
         if saved is not None:
             tracks.load(saved)
-        elif fill.direction < 0:
+        elif fill.direction < 0 and fill.keyframe is not None:
             tracks.begin(fill.object_id, fill.keyframe)
         return tracks
 
@@ -152,6 +154,10 @@ class Fills:
         marked: dict[int, Marks],
     ) -> None:
         """Stage or write what a stretch had for a shard, then save how far it is."""
+        progress = {"fill": json.dumps(about).encode(), **state}
+        if not results:  # all of these frames led to others
+            self._writer.save_state(progress)
+            return
         shard, number = results[0].index // self._length, about["number"]
         staged = {
             **(self._writer.load_stage(shard) or {}),
@@ -163,7 +169,7 @@ class Fills:
             self._write(shard, staged)
         else:
             self._writer.stage(shard, staged)
-        self._writer.save_state({"fill": json.dumps(about).encode(), **state})
+        self._writer.save_state(progress)
         if whole:
             self._writer.drop_stage(shard)
 
@@ -173,7 +179,7 @@ class Fills:
         return [
             n
             for n, fill in enumerate(self._fills)
-            if min(fill.frames) < frames.stop and max(fill.frames) >= frames.start
+            if min(fill.kept) < frames.stop and max(fill.kept) >= frames.start
         ]
 
     def _write(self, shard: int, staged: Mapping[str, bytes]) -> None:

@@ -124,7 +124,7 @@ def make_guesses(
     model: LandmarkModel | None = None
     guesses = {one.object_id: one for one in known}
     for ear in prompt.objects:
-        out = wanted is not None and ear.id not in wanted
+        out = not ear.frames or (wanted is not None and ear.id not in wanted)
         if out or ear.id in guesses or any(given.landmarks for given in ear.frames.values()):
             continue
         model = model or load_landmark_model()

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earvid.landmarks import Cover, LandmarkResult, LandmarkTrack, dump_state, load_state
+from earvid.landmarks import Cover, LandmarkResult, LandmarkTrack, load_state
+from earvid.landmarks.apart import Follower, LandmarkProcess
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.tracker import FrameResult, ObjectResult
 from earvid.video import Clip, Frame
 
 Marks = dict[int, LandmarkResult]  # by object id
+_WORTH = 100  # frames from which a process of their own is started for landmarks
 _BLOB = "landmarks."
 
 
@@ -60,16 +63,23 @@ class MarkTracks:
         marking: the landmarks.
         direction: 1 forwards, -1 backwards.
         wanted: whether landmarks are followed at all.
+        apart: the process in which they are followed; this one by default.
     """
 
     def __init__(
-        self, clip: Clip, marking: Marking, direction: int = 1, *, wanted: bool = True
+        self,
+        clip: Clip,
+        marking: Marking,
+        direction: int = 1,
+        *,
+        wanted: bool = True,
+        apart: LandmarkProcess | None = None,
     ) -> None:
         self._clip, self._marking, self._direction = clip, marking, direction
-        self._wanted = wanted
+        self._wanted, self._apart = wanted, apart
         ears = marking.prompt.objects if wanted else ()
         self._ears = {ear.id: ear for ear in ears if landmark_names(ear)}
-        self._tracks: dict[int, LandmarkTrack] = {}
+        self._tracks: dict[int, Follower] = {}
         self._first: dict[int, bytes] = {}  # right after the first frame, for the way back
 
     def step(self, frame: Frame, result: FrameResult) -> Marks:
@@ -98,14 +108,14 @@ class MarkTracks:
 
     def backward(self) -> MarkTracks:
         """The way back from the same first frames."""
-        back = MarkTracks(self._clip, self._marking, -1, wanted=self._wanted)
+        back = MarkTracks(self._clip, self._marking, -1, wanted=self._wanted, apart=self._apart)
         for object_id, data in self._first.items():
-            back._tracks[object_id] = LandmarkTrack(load_state(data))
+            back._follow(object_id, LandmarkTrack(load_state(data)))
         return back
 
     def dump(self) -> dict[str, bytes]:
         """Everything that was learned, by name of a blob."""
-        now = {f"{_BLOB}{n}": dump_state(track.state) for n, track in self._tracks.items()}
+        now = {f"{_BLOB}{n}": track.dump() for n, track in self._tracks.items()}
         return {**now, **{f"{_BLOB}{n}.first": data for n, data in self._first.items()}}
 
     def load(self, blobs: Mapping[str, bytes]) -> None:
@@ -117,13 +127,15 @@ class MarkTracks:
         for object_id in self._ears:
             name = f"{_BLOB}{object_id}"
             if name in blobs:
-                self._tracks[object_id] = LandmarkTrack(load_state(blobs[name]))
+                self._follow(object_id, LandmarkTrack(load_state(blobs[name])))
             if f"{name}.first" in blobs:
                 self._first[object_id] = blobs[f"{name}.first"]
 
     def _step(self, ear: ObjectPrompt, frame: Frame, cover: Cover) -> LandmarkResult:
         given = ear.frames.get(frame.index)
         track = self._tracks.get(ear.id)
+        if track is None and ear.is_absent(frame.index):
+            return LandmarkResult.lost(len(landmark_names(ear)))
         if track is None or (self._direction > 0 and given is not None and given.landmarks):
             return self._begin(ear, frame, cover)
         return track.step(frame.image, cover)
@@ -133,25 +145,32 @@ class MarkTracks:
         given = ear.frames[frame.index]
         trust = self._marking.trusted(ear, frame.index)
         result = LandmarkResult.given(_points(ear, given), trust)
-        track = None
-        if len(given.landmarks) < len(landmark_names(ear)):
-            track = self._tracks.get(ear.id) or self._borrowed(ear, frame.index)
-        if track is not None:
-            self._tracks[ear.id] = track
+        if ear.id not in self._tracks and (lent := self._borrowed(ear, frame.index)):
+            self._follow(ear.id, lent)
+        track = self._tracks.get(ear.id)
+        if track is not None and len(given.landmarks) < len(landmark_names(ear)):
             followed = track.step(frame.image, cover)
-            trust = np.where(result.visible, trust, track.state.trust)
+            trust = np.where(result.visible, trust, track.trust)
             result = _joined(result, followed)
         if given.landmarks:
             if cover is None or cover.empty:
                 cover = None if given.mask is None else Cover.of_mask(given.mask)
-            self._tracks[ear.id] = LandmarkTrack.start(
-                frame.image, result.points, cover, given.box, trust
-            )
-        self._first.setdefault(ear.id, dump_state(self._tracks[ear.id].state))
+            began = LandmarkTrack.start(frame.image, result.points, cover, given.box, trust)
+            self._follow(ear.id, began)
+        if ear.id not in self._first:
+            self._first[ear.id] = self._tracks[ear.id].dump()
         return result
+
+    def _follow(self, object_id: int, track: LandmarkTrack) -> None:
+        """Follow a track from now on, wherever tracks are followed."""
+        before = self._tracks.get(object_id)
+        far = None if self._apart is None else self._apart.take(track, instead=before)
+        self._tracks[object_id] = far or track
 
     def _borrowed(self, ear: ObjectPrompt, index: int) -> LandmarkTrack | None:
         """A track from the nearest other keyframe with landmarks, which must find the ear first."""
+        if len(ear.frames[index].landmarks) == len(landmark_names(ear)):
+            return None
         marked = [at for at, given in ear.frames.items() if given.landmarks and at != index]
         if not marked:
             return None
@@ -163,6 +182,16 @@ class MarkTracks:
         track = LandmarkTrack.start(image, _points(ear, given), cover, given.box, trust)
         track.lose()
         return track
+
+
+def marked_apart(
+    clip: Clip, marking: Marking, *, wanted: bool
+) -> AbstractContextManager[LandmarkProcess | None]:
+    """A process in which to follow the landmarks of a clip, where that is worth the start."""
+    any_at_all = any(landmark_names(ear) for ear in marking.prompt.objects)
+    if wanted and any_at_all and len(clip) >= _WORTH:
+        return LandmarkProcess()
+    return nullcontext()
 
 
 def cover_of(one: ObjectResult) -> Cover:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earvid.pipeline.changes import Changes
 from earvid.pipeline.marks import Marks
 from earvid.pipeline.records import RecordMaker
-from earvid.store import CORRECTED, FrameRecord, Store
+from earvid.store import CORRECTED, DONE, FrameRecord, Store
 from earvid.tracker import FrameResult, LabeledFrame, ObjectResult, label_frame
 from earvid.tracker.results import mask_box
 
@@ -22,11 +23,12 @@ class Merger:
     Args:
         maker: builds records for the new prompt.
         old: the store that is corrected.
-        corrected: frames that a person came back to in this correction.
+        changes: of the prompt, in this correction.
     """
 
-    def __init__(self, maker: RecordMaker, old: Store, corrected: Collection[int]) -> None:
-        self._maker, self._old, self._corrected = maker, old, corrected
+    def __init__(self, maker: RecordMaker, old: Store, changes: Changes) -> None:
+        self._maker, self._old, self._changes = maker, old, changes
+        self._by_hand = old.corrected
         columns = {object_id: m for m, object_id in enumerate(old.object_ids)}
         # Ears that were there before: their place now, and then.
         self._places = {
@@ -49,13 +51,25 @@ class Merger:
         old = self._old
         kept = [object_id for object_id in self._places if object_id not in results]
         labeled = self._labeled(old.mask(index), results, kept)
-        status = CORRECTED if index in self._corrected else int(old.tracks.status[index])
         gray = np.asarray(old.proxy[index], np.uint8)
         tracked = FrameResult(index, dict(results))
-        record = self._maker.assemble(tracked, labeled, marks, gray, status)
+        record = self._maker.assemble(tracked, labeled, marks, gray, self._status(index))
         for object_id in kept:
             self._keep(record, *self._places[object_id])
         return record
+
+    def _status(self, index: int) -> int:
+        """Whether a person came back to a frame, in this correction or before.
+
+        Before, to an ear that is said to be there again, does not count.
+        """
+        if index in self._changes.corrected:
+            return CORRECTED
+        back = {i for i, frames in self._changes.back.items() if index in frames}
+        if not back:
+            return int(self._old.tracks.status[index])
+        others = [m for m, object_id in enumerate(self._old.object_ids) if object_id not in back]
+        return CORRECTED if self._by_hand[index, others].any() else DONE
 
     def _labeled(
         self, mask: NDArray[np.uint8], results: Mapping[int, ObjectResult], kept: list[int]

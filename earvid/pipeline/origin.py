@@ -11,7 +11,7 @@ from typing import Any
 from earvid.detect import scout_digests
 from earvid.errors import StoreError
 from earvid.landmarks.guess import landmark_digest
-from earvid.pipeline.changes import Changes, find_changes, keyframe_digests
+from earvid.pipeline.changes import Changes, absent_ranges, find_changes, keyframe_digests
 from earvid.pipeline.settings import TrackSettings
 from earvid.prompt import Prompt
 from earvid.store import Decision, StorePath, check_fingerprint, read_header
@@ -98,6 +98,7 @@ class Origin:
             **self.parts,
             "prompt": self.prompt.digest(),
             "keyframes": keyframe_digests(self.prompt),
+            **({"absent": absent} if (absent := absent_ranges(self.prompt)) else {}),
             "earlier": list(earlier),
         }
 
@@ -117,8 +118,14 @@ class Verdict:
     changes: Changes | None = None
 
 
-def judge(path: StorePath, origin: Origin, *, overwrite: bool) -> Verdict:
+def judge(path: StorePath, origin: Origin, *, overwrite: bool, by_hand: bool = False) -> Verdict:
     """Decide about a store path.
+
+    Args:
+        path: of the store.
+        origin: what it is to follow from.
+        overwrite: replace whatever store is there.
+        by_hand: the prompt is known to be meant as a correction.
 
     Raises:
         StoreError: the store there was made another way and is not to be overwritten, or there is
@@ -140,7 +147,9 @@ def judge(path: StorePath, origin: Origin, *, overwrite: bool) -> Verdict:
             f"{path} was begun with another prompt and is not complete: run that to its end before "
             f"you correct it, or replace it with --overwrite."
         )
-    return Verdict(Decision.CORRECT, head, find_changes(path, lineage, origin.prompt))
+    return Verdict(
+        Decision.CORRECT, head, find_changes(path, lineage, origin.prompt, by_hand=by_hand)
+    )
 
 
 def _refuse_other(path: StorePath, lineage: Mapping[str, Any], origin: Origin) -> None:

@@ -97,9 +97,13 @@ class RecordMaker:
         )
 
     def _corrected(self, result: FrameResult) -> bool:
-        """Whether a person came back to this frame: it has a prompt, but not an ear's first."""
+        """Whether a person came back to this frame.
+
+        It has a prompt, but not an ear's first, or an ear is said not to be there.
+        """
         return any(
-            result.index in ear.frames and result.index != ear.first_keyframe
+            (result.index in ear.frames and result.index != ear.first_keyframe)
+            or ear.is_absent(result.index)
             for ear in self.prompt.objects
         )
 

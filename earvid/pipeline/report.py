@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ class ObjectSummary:
         absent: half-open spans of frames without it.
         seen: share of the frames that are done on which it was seen.
         corrected: frames on which somebody corrected it.
+        ruled_out: how many of them those are on which somebody said that it is absent.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ObjectSummary:
     absent: tuple[tuple[int, int], ...]
     seen: float
     corrected: tuple[int, ...] = ()
+    ruled_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def ear_dict(ear: ObjectSummary) -> dict[str, Any]:
         "mean_score": None if np.isnan(ear.mean_score) else round(ear.mean_score, 4),
         "absent": [list(span) for span in ear.absent],
         "corrected": list(ear.corrected),
+        "ruled_out": ear.ruled_out,
     }
 
 
@@ -115,8 +118,13 @@ def summarize(store: Store) -> tuple[ObjectSummary, ...]:
     done = np.asarray(store.status) > 0
     area = np.asarray(store.tracks.area)
     score = np.asarray(store.tracks.score)
+    corrected, ruled_out = store.corrected, store.ruled_out & done[:, None]
     return tuple(
-        _summary(name, done, area[:, n] > 0, score[:, n], _corrected(store, name))
+        replace(
+            _summary(name, done, area[:, n] > 0, score[:, n]),
+            corrected=tuple(np.flatnonzero(corrected[:, n]).tolist()),
+            ruled_out=int(ruled_out[:, n].sum()),
+        )
         for n, name in enumerate(store.object_names)
     )
 
@@ -126,18 +134,11 @@ def _summary(
     done: NDArray[np.bool_],
     seen: NDArray[np.bool_],
     score: NDArray[np.float32],
-    corrected: tuple[int, ...],
 ) -> ObjectSummary:
     seen = seen & done
     mean = float(np.mean(score[seen])) if seen.any() else float("nan")
     share = float(seen.sum() / max(1, done.sum()))
-    return ObjectSummary(name, int(seen.sum()), mean, spans(done & ~seen), share, corrected)
-
-
-def _corrected(store: Store, name: str) -> tuple[int, ...]:
-    """Frames on which an ear was corrected by hand."""
-    column = list(store.object_names).index(name)
-    return tuple(np.flatnonzero(store.corrected[:, column]).tolist())
+    return ObjectSummary(name, int(seen.sum()), mean, spans(done & ~seen), share)
 
 
 def spans(flags: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:

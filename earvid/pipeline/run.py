@@ -19,7 +19,7 @@ from earvid.pipeline.guesses import (
     sureness,
     with_guesses,
 )
-from earvid.pipeline.marks import MarkTracks
+from earvid.pipeline.marks import MarkTracks, marked_apart
 from earvid.pipeline.origin import Origin, Verdict, judge
 from earvid.pipeline.passes import Passes
 from earvid.pipeline.records import RecordMaker
@@ -51,12 +51,14 @@ def track(
     progress: Progress | None = None,
     found: Mapping[str, Any] | None = None,
     stages: Stages | None = None,
+    by_hand: bool = False,
 ) -> TrackReport:
     """Track every ear of a prompt through a clip, into a zarr store.
 
     Killed at any instant and called again, it goes on from the last whole shard, and the store
     ends equal to that of an undisturbed run. A complete store whose prompt has got more keyframes
-    or ears since is corrected: see :mod:`earvid.pipeline.changes` for what is tracked anew.
+    or ears since, or other frames without an ear, is corrected: see :mod:`earvid.pipeline.changes`
+    for what is tracked anew.
 
     Args:
         clip: a video file or a folder of images.
@@ -70,6 +72,8 @@ def track(
         found: how the prompt was found, when nobody gave it; plain values for the provenance, which
             do not count for the comparison with an earlier run.
         stages: measures where the time goes; not in a correction.
+        by_hand: the prompt is meant as a correction, though it may put an ear's only keyframe
+            elsewhere, or be one that the store had before.
 
     Returns:
         What it came to. A store that is complete and was made the same way is left as it is.
@@ -83,7 +87,7 @@ def track(
     settle(target)  # a correction that was stopped on its last step comes first
     with Clip.open(clip, reader=settings.reader) as source:
         info = source.info
-        origin, verdict = _judge(source, prompt, target, settings, model, overwrite)
+        origin, verdict = _judge(source, prompt, target, settings, model, overwrite, by_hand)
         if verdict.decision is Decision.SKIP:
             done = Store.open(target)
             guessed = sureness(prompt, kept_guesses(done.provenance))
@@ -106,6 +110,7 @@ def track(
                 found,
                 stages,
                 beside,
+                apart=share.cores > 1,
             )
 
 
@@ -116,6 +121,7 @@ def check(
     *,
     settings: TrackSettings = DEFAULTS,
     overwrite: bool = False,
+    by_hand: bool = False,
 ) -> tuple[StorePath, str]:
     """Check clip, prompt and store as :func:`track` would, without loading the model.
 
@@ -128,7 +134,7 @@ def check(
     """
     target = default_store(Path(clip)) if store is None else store_path(store)
     with Clip.open(clip, reader=settings.reader) as source:
-        _, verdict = _judge(source, prompt, target, settings, None, overwrite)
+        _, verdict = _judge(source, prompt, target, settings, None, overwrite, by_hand)
     return target, verdict.decision.value
 
 
@@ -139,6 +145,7 @@ def _judge(
     settings: TrackSettings,
     model: LoadedModel | None,
     overwrite: bool,
+    by_hand: bool,
 ) -> tuple[Origin, Verdict]:
     """Validate the prompt and look at the store, before a model is loaded."""
     info = clip.info
@@ -151,7 +158,7 @@ def _judge(
         weights = model.sha256 if model.tuned else f"{model.sha256} as it is"
     name = settings.model if model is None else model.name
     origin = Origin.make(clip.digest(), prompt, settings, name, weights)
-    return origin, judge(target, origin, overwrite=overwrite)
+    return origin, judge(target, origin, overwrite=overwrite, by_hand=by_hand)
 
 
 def _track(
@@ -165,8 +172,10 @@ def _track(
     found: Mapping[str, Any] | None,
     stages: Stages | None,
     beside: int,
+    *,
+    apart: bool,
 ) -> TrackReport:
-    """Begin a store, or go on with one."""
+    """Begin a store, or go on with one; landmarks may be followed apart."""
     info = clip.info
     # Before a store is begun, for it may fail.
     sessions = Sessions(loaded, clip, settings, beside=beside)
@@ -190,11 +199,13 @@ def _track(
         )
         tracked = 0
         if writer.pending:  # killed while it finished, a store lacks nothing but that
-            marks = MarkTracks(clip, marking, wanted=settings.follows_landmarks)
-            passes = Passes(
-                clip, session, marks, maker, writer, spec.shard_length, progress, stages
-            )
-            tracked = passes.run()
+            wanted = settings.follows_landmarks
+            with marked_apart(clip, marking, wanted=wanted and apart) as far:
+                marks = MarkTracks(clip, marking, wanted=wanted, apart=far)
+                passes = Passes(
+                    clip, session, marks, maker, writer, spec.shard_length, progress, stages
+                )
+                tracked = passes.run()
         ears = summarize(Store.open(target))
         writer.finish({"ears": [asdict(ear) for ear in ears]})
     seconds = time.monotonic() - began

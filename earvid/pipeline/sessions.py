@@ -33,7 +33,9 @@ class Sessions:
     ) -> None:
         self._beside = beside
         self._loaded, self._clip, self._settings = loaded, clip, settings
-        self._scout = load_scout(device=loaded.device) if settings.scouts else None
+        self._scout = (
+            load_scout(device=loaded.device, dtype=loaded.numbers) if settings.scouts else None
+        )
         self._alternatives = has_alternatives(loaded.weights)
         self._known: dict[int, ObjectTrack] = {}  # what keyframes teach, by object id
 
@@ -66,19 +68,23 @@ class Sessions:
             session.prepare(self._keyframe(session, index))
         return session
 
-    def starting_at(self, prompt: Prompt, object_id: int, keyframe: int, direction: int) -> Session:
+    def starting_at(
+        self, prompt: Prompt, object_id: int, keyframe: int | None, direction: int
+    ) -> Session:
         """A session of one ear that knows its keyframes, and begins at any one of them.
 
         Args:
             prompt: all ears; the same for every call.
             object_id: which ear.
-            keyframe: one of its keyframes.
+            keyframe: one of its keyframes; None for a session in which it is absent throughout.
             direction: 1: the keyframe is the first to be given to ``step``; -1: it was already,
                 and the frame before it is the first.
 
         Raises:
             PromptError: a keyframe cannot be decoded.
         """
+        if keyframe is None:
+            return self.blank(self.begun_at(prompt, object_id, None))
         known = self._keyframes(prompt, object_id)
         session = self.blank(
             self.begun_at(prompt, object_id, keyframe), rivals=self.rivals(prompt, object_id)
@@ -128,9 +134,19 @@ class Sessions:
         labels = label_frame(result.objects.values(), info.width, info.height).labels
         return labels == object_id if labels.any() else None
 
-    def begun_at(self, prompt: Prompt, object_id: int, keyframe: int) -> Prompt:
-        """The prompt of one ear on one of its keyframes."""
+    def resumed(
+        self, prompt: Prompt, object_id: int, keyframe: int | None, direction: int
+    ) -> Session:
+        """The same as :meth:`starting_at`, but that it still has to be told all that it knows."""
+        begun = self.begun_at(prompt, object_id, keyframe)
+        rivals = () if keyframe is None else self.rivals(prompt, object_id)
+        return self.blank(begun, direction, rivals)
+
+    def begun_at(self, prompt: Prompt, object_id: int, keyframe: int | None) -> Prompt:
+        """The prompt of one ear on one of its keyframes, or on none."""
         ear = _ear(prompt, object_id).objects[0]
+        if keyframe is None:
+            return Prompt((replace(ear, frames={}, absent=((0, len(self._clip)),)),))
         return Prompt((replace(ear, frames={keyframe: ear.frames[keyframe]}),))
 
     def _keyframe(self, session: Session, index: int) -> Frame:

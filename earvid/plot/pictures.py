@@ -56,7 +56,7 @@ def overlay(
             _draw_dots(ax, ear.landmarks, are_sure(ear.visible, ear.confidence), color, 7)
         if labels and ear.box is not None:
             _write_label(ax, ear, color)
-    _write_title(ax, shown, corrected=_corrected(source, shown))
+    _write_title(ax, shown)
     ax.set_axis_off()
     return ax
 
@@ -116,7 +116,7 @@ def landmarks(
     if names:
         _write_names(ax, one.landmarks, scheme.names)
     _zoom(ax, one, known)
-    _write_title(ax, shown, one.name, corrected=_corrected(source, shown))
+    _write_title(ax, shown, one.name)
     if len(curves) > 1:
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False)
     ax.set_axis_off()
@@ -220,20 +220,10 @@ def _write_label(ax: Axes, ear: TrackedEar, color: str) -> None:
     )
 
 
-def _corrected(source: Recording | TrackedFrame, shown: TrackedFrame) -> tuple[str, ...]:
-    """Names of the ears that were corrected by hand; of a frame alone, it is not known which."""
-    if isinstance(source, TrackedFrame):
-        return tuple(shown.ears) if shown.status == "corrected" else ()
-    flags = source.store.corrected[shown.index]
-    return tuple(name for name, flag in zip(source.ears, flags, strict=True) if flag)
-
-
-def _write_title(
-    ax: Axes, shown: TrackedFrame, name: str = "", *, corrected: tuple[str, ...] = ()
-) -> None:
+def _write_title(ax: Axes, shown: TrackedFrame, name: str = "") -> None:
     ears = [ear for ear in shown.ears.values() if name in ("", ear.name)]
     notes = [f"{ear.name} not seen" for ear in ears if not ear.seen]
-    notes += [f"{ear.name} corrected by hand" for ear in ears if ear.name in corrected]
+    notes += [f"{ear.name} corrected by hand" for ear in ears if ear.corrected]
     if shown.damaged:
         notes.append("damaged frame")
     first = f"{name}, " if name else ""

@@ -1,5 +1,6 @@
 """What a user says about the ears of a clip: boxes, points, masks and landmarks on keyframes."""
 
+from earvid.prompt._absent import parse_range
 from earvid.prompt._beside import path_beside, prompt_beside
 from earvid.prompt._landmark_files import Landmarks, read_landmarks
 from earvid.prompt._masks import read_mask
@@ -16,6 +17,7 @@ __all__ = [
     "Prompt",
     "parse_box",
     "parse_point",
+    "parse_range",
     "path_beside",
     "prompt_beside",
     "prompt_from_options",

@@ -21,6 +21,7 @@ EXPECTED = {
     "name": "text",
     "frames": 'a map from frame numbers to prompts, such as {"30": {"box": [...]}}',
     "scheme": "text",
+    "absent": "a list of ranges [start, stop] of frames, such as [[54, 101]]",
     "box": "four numbers [x0, y0, x1, y1]",
     "points": "a list of [x, y, 1] for ear and [x, y, 0] for background",
     "mask": "the path of an image",
@@ -44,6 +45,7 @@ class _Object(_Strict):
     name: str | None = None
     frames: dict[str, _Frame]
     scheme: str | None = None
+    absent: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = []
 
 
 class _Document(_Strict):
@@ -89,7 +91,8 @@ def _object(model: _Object, single: bool, folder: Path) -> ObjectPrompt:
                 raise PromptError(f"the frame '{key}' is not a number; count frames from 0.")
             with located(f"frame {key}"):
                 frames[int(key)] = _frame(frame, model.scheme, folder)
-    return ObjectPrompt(model.id, name, frames, model.scheme)
+    absent = tuple((start, stop) for start, stop in model.absent)
+    return ObjectPrompt(model.id, name, frames, model.scheme, absent)
 
 
 def _frame(model: _Frame, scheme: str | None, folder: Path) -> FramePrompt:
@@ -149,4 +152,5 @@ def _where(document: dict[str, Any], place: tuple[int | str, ...]) -> str:
     title = f"object {raw['id']}" if named else f"object number {int(place[1]) + 1}"
     if isinstance(raw, dict) and isinstance(raw.get("name"), str):
         title = f"{title} ({raw['name']})"
-    return f"{title}: frame {place[3]}: " if len(place) > 3 else f"{title}: "
+    of_frame = len(place) > 3 and place[2] == "frames"
+    return f"{title}: frame {place[3]}: " if of_frame else f"{title}: "

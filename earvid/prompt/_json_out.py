@@ -51,7 +51,9 @@ MaskForm = Callable[[ObjectPrompt, int], object]
 def _object(ear: ObjectPrompt, mask_form: MaskForm) -> dict[str, Any]:
     scheme = {} if ear.scheme is None else {"scheme": ear.scheme}
     frames = {str(index): _frame(ear, index, mask_form) for index in ear.frames}
-    return {"id": ear.id, "name": ear.name, **scheme, "frames": frames}
+    # Left out where there is none, so that prompts without keep the digests that they had.
+    absent = {"absent": [list(one) for one in ear.absent]} if ear.absent else {}
+    return {"id": ear.id, "name": ear.name, **scheme, "frames": frames, **absent}
 
 
 def _frame(ear: ObjectPrompt, index: int, mask_form: MaskForm) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from earvid.errors import PromptError
+from earvid.prompt._absent import check_within
 from earvid.prompt._checks import located
 from earvid.prompt._json_in import objects_from_document
 from earvid.prompt._json_out import canonical_digest, document_from_objects, mask_name
@@ -105,8 +106,10 @@ class Prompt:
             PromptError: Something lies outside the clip; the message names object and frame.
         """
         for ear in self.objects:
+            with located(self._place(ear)):
+                check_within(ear.absent, frame_count, everywhere=not ear.frames)
             for index, frame in ear.frames.items():
-                with located(self._place(ear, index)):
+                with located(f"{self._place(ear)}: frame {index}"):
                     if index >= frame_count:
                         raise PromptError(
                             f"the clip has {frame_count} frames, 0 to {frame_count - 1}; "
@@ -122,9 +125,8 @@ class Prompt:
         """
         return canonical_digest(self.objects)
 
-    def _place(self, ear: ObjectPrompt, index: int) -> str:
-        place = f"{ear.title}: frame {index}"
-        return place if self.source is None else f"{self.source}: {place}"
+    def _place(self, ear: ObjectPrompt) -> str:
+        return ear.title if self.source is None else f"{self.source}: {ear.title}"
 
 
 def _replace_text(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earvid.errors import PromptError
-from earvid.prompt import _checks
+from earvid.prompt import _absent, _checks
 from earvid.prompt._checks import Box, Point
 
 IBUG55 = "ibug55"
@@ -108,17 +108,22 @@ class ObjectPrompt:
     Args:
         id: 1 to 255, the value of this ear in the masks of a store.
         name: For people, such as `left`.
-        frames: Frame index to what is known there; kept in the order of the frames.
+        frames: Frame index to what is known there; kept in the order of the frames. None for an
+            ear that is absent from the whole clip, and only for such a one.
         scheme: Landmark scheme, such as `ibug55`; None when the names speak for themselves.
+        absent: Half-open ranges of frames on which the ear is not, whatever a tracker sees; kept
+            in order, and joined where they overlap or touch.
 
     Raises:
-        PromptError: The id, the name, a frame index or the landmarks of a scheme are wrong.
+        PromptError: The id, the name, a frame index, the landmarks of a scheme or a range are
+            wrong, or a range is over a keyframe.
     """
 
     id: int
     name: str
     frames: dict[int, FramePrompt]
     scheme: str | None = None
+    absent: _absent.Ranges = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.id <= 255:
@@ -127,10 +132,12 @@ class ObjectPrompt:
             _checks.check_name(self.name, "it")
         object.__setattr__(self, "frames", dict(sorted(self.frames.items())))
         with _checks.located(self.title):
+            object.__setattr__(self, "absent", _absent.merged(self.absent))
             self._check_frames()
+            _absent.check_keyframes(self.absent, self.frames)
 
     def _check_frames(self) -> None:
-        if not self.frames:
+        if not self.frames and not self.absent:
             raise PromptError("it has no frames; give it at least one keyframe.")
         if self.first_keyframe < 0:
             raise PromptError(f"the keyframe {self.first_keyframe} is negative; count from 0.")
@@ -143,8 +150,12 @@ class ObjectPrompt:
 
     @property
     def first_keyframe(self) -> int:
-        """Index of the earliest frame on which this ear is prompted."""
-        return next(iter(self.frames))
+        """Index of the earliest frame on which this ear is prompted; 0 if there is none."""
+        return next(iter(self.frames), 0)
+
+    def is_absent(self, index: int) -> bool:
+        """Whether this ear is said not to be on a frame."""
+        return _absent.holds(self.absent, index)
 
     @property
     def title(self) -> str:

@@ -50,12 +50,47 @@ def correction(store: Store, clip: Path | None, ear: Measures, span: Span) -> Co
         span: the span.
     """
     words = ["earvid", "correct", absolute(store.path), "--frame", str(span.worst)]
-    if len(store.object_names) > 1:
-        words += ["--ear", ear.name]
-    words += [*_clip_words(store, clip), *_prompt_words(store, clip), "--box"]
+    words += [
+        *_ear_words(store, ear),
+        *_clip_words(store, clip),
+        *_prompt_words(store, clip),
+        "--box",
+    ]
     box = _box(ear, span.worst, store.width, store.height)
     seen = bool(ear.seen[span.worst])
     return Correction(span.worst, _quoted(words), box, seen, _reach(ear, span.worst))
+
+
+@dataclass(frozen=True)
+class Absence:
+    """How a span is corrected in which the ear is not.
+
+    Args:
+        words: of the whole command.
+        out: whether it takes the ear out of the clip, for nothing but these frames tells where the
+            ear is.
+    """
+
+    words: Words
+    out: bool
+
+
+def absence(store: Store, clip: Path | None, ear: Measures, span: Span) -> Absence:
+    """The command that says of a span that the ear is not there.
+
+    Args:
+        store: that is corrected.
+        clip: where the clip is; None where it was not found.
+        ear: of the span.
+        span: the span.
+    """
+    keyframes = np.flatnonzero(ear.prompted)
+    inside = (keyframes >= span.start) & (keyframes < span.stop)
+    out = bool(len(keyframes) and inside.all())
+    words = ["earvid", "correct", absolute(store.path), *_ear_words(store, ear)]
+    words += [*_clip_words(store, clip), *_prompt_words(store, clip)]
+    words += ["--absent", ":" if out else f"{span.start}:{span.stop}"]
+    return Absence(_quoted(words), out)
 
 
 def watching(store: Store, clip: Path | None, span: Span, around: int) -> Words:
@@ -108,6 +143,11 @@ def prompt_file(store: Store, clip: Path | None) -> Path | None:
 def page_stem(store: StorePath) -> str:
     """The name of a store without its suffixes, as names of other results begin."""
     return store.name.removesuffix(".zarr").removesuffix(".earvid") or store.name
+
+
+def _ear_words(store: Store, ear: Measures) -> list[str]:
+    """The option that names the ear, where there are several."""
+    return ["--ear", ear.name] if len(store.object_names) > 1 else []
 
 
 def _clip_words(store: Store, clip: Path | None) -> list[str]:

@@ -27,7 +27,8 @@ landmarks    0.5     the share of visible landmarks falls by 0.25 to 0.75 within
 border       0.1     the mask touches the border of the frame
 ===========  ======  ==============================================================================
 
-Frames that were prompted by hand have no doubt, and frames that are not tracked yet have none.
+Frames that were prompted by hand have no doubt, nor have those on which a person said that the ear
+is not there, and frames that are not tracked yet have none.
 """
 
 from __future__ import annotations
@@ -176,7 +177,8 @@ def _lost(ear: Measures) -> Floats:
     for start, stop in absences(ear):
         for at, other in ((start, start - 1), (stop, stop)):
             inside = 0 <= other < len(ear) and at < len(ear) and ear.seen[other]
-            if inside and not ear.at_border[other]:
+            told = at == stop and ear.ruled_out[stop - 1]  # it has to come back from there
+            if inside and not told and not ear.at_border[other]:
                 sign[at] = ramp(ear.area[other] / whole, 0.2, 0.8)
     return sign
 

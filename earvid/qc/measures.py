@@ -30,8 +30,10 @@ class Measures:
         done: ``(T,)`` frames that are tracked.
         seen: ``(T,)`` frames with a mask of it.
         prompted: ``(T,)`` its keyframes.
-        given: ``(T,)`` those of them that a person made, rather than the detector.
+        given: ``(T,)`` frames that a person has decided: keyframes, unless the detector made them,
+            and frames that are ruled out.
         corrected: ``(T,)`` frames on which it was corrected by hand.
+        ruled_out: ``(T,)`` those of them on which a person said that it is not there.
         area: ``(T,)`` pixels of its mask; 0 where it is not seen.
         torn: ``(T,)`` frames on which the store says another area than that of its mask.
         score: ``(T,)`` predicted IoU of its mask.
@@ -55,6 +57,7 @@ class Measures:
     prompted: Flags
     given: Flags
     corrected: Flags
+    ruled_out: Flags
     area: Floats
     torn: Flags
     score: Floats
@@ -135,6 +138,7 @@ def _ear(store: Store, status: NDArray[np.uint8], column: int, shapes: _ShapeSer
     done, tracks = status != PENDING, store.tracks
     prompted = _prompted(store, store.object_ids[column]) & done
     corrected = done & store.corrected[:, column]
+    ruled_out = done & store.ruled_out[:, column]
     seconds = np.diff(store.times, prepend=np.nan)
     confidence, visible = _landmarks(store, done, column)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -146,8 +150,9 @@ def _ear(store: Store, status: NDArray[np.uint8], column: int, shapes: _ShapeSer
         done=done,
         seen=shapes.area > 0,
         prompted=prompted,
-        given=corrected if _was_found(store) else prompted,
+        given=(corrected if _was_found(store) else prompted) | ruled_out,
         corrected=corrected,
+        ruled_out=ruled_out,
         area=shapes.area,
         torn=done & (shapes.area != np.nan_to_num(tracks.area[:, column])),
         score=_known(tracks.score[:, column], done),

@@ -123,9 +123,10 @@ def _draw_ear(part: SubFigure, ear: BankUse, store: Store, clip: Clip | None) ->
 
 
 def _corrections(store: Store, ear: BankUse) -> list[int]:
-    """Frames on which the ear was corrected by hand."""
+    """Frames on which the ear was corrected by hand, but for those where it is not."""
     column = store.object_ids.index(ear.object_id)
-    return [int(frame) for frame in np.flatnonzero(store.corrected[:, column])]
+    flags = store.corrected[:, column] & ~store.ruled_out[:, column]
+    return [int(frame) for frame in np.flatnonzero(flags)]
 
 
 def _draw_bank(part: SubFigure, axes: Axes, ear: BankUse) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from earvid.qc.commands import absolute, page_stem
+from earvid.spans import written
 from earvid.store import Store
 
 Rows = list[tuple[str, str]]
@@ -68,6 +69,8 @@ def _prompt_words(prompt: Mapping[str, Any]) -> list[str]:
     ears = prompt.get("objects") or []
     keyframes = {index for ear in ears for index in ear.get("frames", {})}
     words: list[str] = []
+    if any(ear.get("absent") for ear in ears):
+        return []
     if len(keyframes) != 1 or any(len(ear["frames"]) != 1 for ear in ears):
         return []
     for ear in ears:
@@ -114,14 +117,22 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _correction(entry: Mapping[str, Any]) -> str:
-    keyframes = "; ".join(
+    keyframes = [
         f"{name} on frame {', '.join(map(str, frames))}"
         for name, frames in (entry.get("keyframes") or {}).items()
-    )
-    anew = "; ".join(
-        f"{name} " + ", ".join(f"{a}–{b - 1}" for a, b in spans)
-        for name, spans in (entry.get("spans") or {}).items()
-    )
+    ]
+    absent = [f"{one} absent" for one in _spans(entry.get("absent"))]
+    present = [f"{one} no longer said to be absent" for one in _spans(entry.get("present"))]
     return (
-        f"{keyframes}; tracked anew: {anew} (earvid {entry.get('earvid')}, {entry.get('device')})"
+        f"{'; '.join([*keyframes, *absent, *present])}; tracked anew: "
+        f"{'; '.join(_spans(entry.get('spans')))} "
+        f"(earvid {entry.get('earvid')}, {entry.get('device')})"
     )
+
+
+def _spans(by_ear: Mapping[str, Any] | None) -> list[str]:
+    """Half-open spans of frames of each ear: ``left 4–18, 20``."""
+    return [
+        f"{name} " + ", ".join(written(first, stop) for first, stop in spans)
+        for name, spans in (by_ear or {}).items()
+    ]

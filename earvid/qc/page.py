@@ -186,7 +186,7 @@ def _leave(review: Review, name: str) -> str:
         return ""
     if sorted([name, *others]) == ["left", "right"] and "found" in review.store.provenance:
         return f", or leave it out (earvid track … --only {others[0]})"
-    return ", or leave it out of the prompt"
+    return ", or take it out (earvid correct … --absent :)"
 
 
 def _more_words(review: Review) -> str:

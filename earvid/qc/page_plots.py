@@ -42,7 +42,7 @@ def _plot(
         "away": columns.stretches(~ear.seen),
         "flags": _flags(review, ear, columns, linked),
         "keyframes": _marks(columns, ear.prompted & ~ear.corrected),
-        "corrected": _marks(columns, ear.corrected),
+        "corrected": _marks(columns, ear.corrected & ~ear.ruled_out),
         "data": {
             "frames": middle,
             "times": [clock(float(times[index])) for index in middle],

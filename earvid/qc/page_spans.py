@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from earvid.qc.album import Picture, Wish
-from earvid.qc.commands import Correction, correction, watching
+from earvid.qc.commands import Absence, Correction, absence, correction, watching
 from earvid.qc.doubt import frames_in
 from earvid.qc.measures import Measures
 from earvid.qc.review import Review
@@ -58,6 +58,7 @@ def span_view(
     store = review.store
     where = None if clip is None else Path(clip.info.path)
     fix = correction(store, where, ear, span) if store.complete else None
+    gone = absence(store, where, ear, span) if store.complete else None
     return {
         **listed(span),
         "level": span.level,
@@ -72,6 +73,8 @@ def span_view(
         "frame": pictures[Wish(span.worst, marked=False)],
         "fix": fix,
         "advice": "" if fix is None else _advice(span, fix),
+        "gone": gone,
+        "not_here": "" if gone is None else _not_here(span, gone),
         "watch": watching(store, where, span, frames_in(ear, 1.0)),
     }
 
@@ -100,6 +103,20 @@ def _advice(span: Span, fix: Correction) -> str:
         f"If frame {fix.frame} {when}, draw the ear's box on it and run this: {span.name} is then "
         f"tracked anew on {frames_in_words(first, last + 1)}. If it {otherwise}, there is nothing "
         f"to do."
+    )
+
+
+def _not_here(span: Span, gone: Absence) -> str:
+    """When to say that the ear is not there, and what comes of it."""
+    frames = frames_in_words(span.start, span.stop)
+    if gone.out:
+        return (
+            f"If this is not {span.name} at all, but hair, say, or somebody else's ear, run this: "
+            f"nothing but {frames} says where {span.name} is, and so it is taken out of the clip."
+        )
+    return (
+        f"If {span.name} is not in view on {frames}, but covered, away, or somebody else's, run "
+        f"this: its mask is then empty there, and nobody asks about these frames again."
     )
 
 

@@ -100,11 +100,27 @@ def draw_landmarks(
     if not placed.any():
         return
     radius = _dot_radius(points[placed], sizes)
-    rim = min(1.0, max(0.0, radius - 1))  # none on the smallest dots, which it would join up
     for point, seen in zip(points[placed], sure[placed], strict=True):
-        if rim:
-            _circle(image, point, radius + rim, SHADE, FILLED if seen else 1)
-        _circle(image, point, radius, _pale(color), FILLED if seen else 1)
+        draw_dot(image, point, radius, _pale(color), filled=bool(seen))
+
+
+def draw_dot(
+    image: Image, center: npt.NDArray[np.float64], radius: float, color: Color, *, filled: bool
+) -> None:
+    """Draw one dot, on a dark rim.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, changed in place.
+        center: `(x, y)` in pixels.
+        radius: In pixels.
+        color: RGB.
+        filled: Rather than hollow.
+    """
+    width = FILLED if filled else 1
+    rim = min(1.0, max(0.0, radius - 1))  # none on the smallest dots, which it would join up
+    if rim:
+        _circle(image, center, radius + rim, SHADE, width)
+    _circle(image, center, radius, color, width)
 
 
 def draw_curves(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from earvid.errors import UsageError
 from earvid.render._draw import Image
 from earvid.render._frame import render_frame
+from earvid.render._legend import entries_for, legend
 from earvid.render._marks import MarksReader, StoreLike
 from earvid.render._output import checked_output
 from earvid.render._png import write_png
@@ -36,7 +37,7 @@ def contact_sheet(
     style: Style = DEFAULT_STYLE,
     overwrite: bool = False,
 ) -> Path:
-    """Write a picture of evenly spaced frames, the first and the last among them.
+    """Write a picture of evenly spaced frames, the first and the last among them, with a legend.
 
     Args:
         store: The store of the clip, complete or not.
@@ -60,7 +61,9 @@ def contact_sheet(
     check_same_clip(store, clip)
     reader = MarksReader(store)
     tiles = [_tile(clip, reader, int(index), style) for index in _spread(len(clip), count)]
-    write_png(out, _grid(tiles))
+    grid = _grid(tiles)
+    below = legend(entries_for(store, style), grid.shape[1], BACKGROUND)
+    write_png(out, np.vstack([grid, below]))
     return out
 
 

@@ -19,8 +19,8 @@ def corrected_ears(
     """Tell the ears apart on frames that were corrected by hand.
 
     A person came back to an ear where it has a keyframe other than its first: of the first prompt,
-    or of a correction, which may be earlier than that. Frames that the provenance does not tell
-    about count for every ear.
+    or of a correction, which may be earlier than that; and where it is said to be absent. Frames
+    that the provenance does not tell about count for every ear.
 
     Args:
         status: (T,) as of the store.
@@ -35,8 +35,30 @@ def corrected_ears(
     for name, frame in _revisited(provenance):
         if name in names and frame < len(status):
             flags[frame, list(names).index(name)] = marked[frame]
+    flags |= absent_ears(len(status), names, provenance) & marked[:, None]
     untold = marked & ~flags.any(axis=1)
     return np.asarray(flags | untold[:, None])
+
+
+def absent_ears(
+    frame_count: int, names: Sequence[str], provenance: Mapping[str, Any]
+) -> NDArray[np.bool_]:
+    """Where a person said that an ear is not.
+
+    Args:
+        frame_count: T, of the store.
+        names: of the N ears.
+        provenance: of the store.
+
+    Returns:
+        (T, N) bool.
+    """
+    flags = np.zeros((frame_count, len(names)), bool)
+    for ear in (provenance.get("prompt") or {}).get("objects") or []:
+        for start, stop in ear.get("absent") or ():
+            if ear["name"] in names:
+                flags[start:stop, list(names).index(ear["name"])] = True
+    return flags
 
 
 def _revisited(provenance: Mapping[str, Any]) -> Iterator[Keyframe]:

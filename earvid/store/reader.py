@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from earvid.errors import StoreError
 from earvid.store._errors import reading
-from earvid.store.corrected import corrected_ears
+from earvid.store.corrected import absent_ears, corrected_ears
 from earvid.store.identity import require_header
 from earvid.store.layout import VARIABLES, array, arrays, is_built
 from earvid.store.place import AnyPath, Place, place_of
@@ -144,6 +144,11 @@ class Store:
     def corrected(self) -> NDArray[np.bool_]:
         """(T, N) bool as on disk now: ears that were corrected by hand, frame by frame."""
         return corrected_ears(self.status, self.object_names, self.provenance)
+
+    @property
+    def ruled_out(self) -> NDArray[np.bool_]:
+        """(T, N) bool: where a person said that an ear is not, on frames done or not."""
+        return absent_ears(len(self), self.object_names, self.provenance)
 
     @property
     def progress(self) -> float:

@@ -72,6 +72,8 @@ def prompted_together(prompt: Prompt) -> frozenset[frozenset[int]]:
 
 
 def _meet(one: ObjectPrompt, other: ObjectPrompt) -> bool:
+    if not one.frames or not other.frames:
+        return False  # one of them is nowhere
     # Of prompts far apart in time, ears that pass each other may be in one place.
     near = min(product(one.frames, other.frames), key=lambda pair: abs(pair[0] - pair[1]))
     boxes = prompt_box(one.frames[near[0]]), prompt_box(other.frames[near[1]])

@@ -34,6 +34,7 @@ class Session:
     keyframe. Its later keyframes condition every frame once they are known: at the latest when
     they come by, or from the start if :meth:`prepare` was shown them before, as stock SAM 2 does.
     For the frames before, :meth:`backward` gives a session that starts from the same keyframes.
+    On frames on which the prompt says that an ear is absent, nobody looks for it.
 
     Args:
         model: a ``SAM2Base`` or subclass in evaluation mode.
@@ -108,7 +109,7 @@ class Session:
             The ears that have a keyframe on or before this frame (in this direction).
         """
         view = View(frame, self.engine, self.roi_settings)
-        results: dict[int, ObjectResult] = {}
+        results = self._ruled_out(frame.index)
         wanted = {o.id: self.tracks[o.id] for o in self.prompt.objects if self._follows(o, frame)}
         first = self._recall.first(view, wanted)
         seen: dict[int, Sighting] = {}
@@ -130,22 +131,15 @@ class Session:
         Raises:
             PromptError: a prompt was given on this frame.
         """
-        results: dict[int, ObjectResult] = {}
+        results = self._ruled_out(index)
         for o in self.prompt.objects:
             if index in o.frames and self.direction > 0:
                 raise PromptError(
                     f"The keyframe {index} of {o.name} cannot be decoded; prompt another frame."
                 )
-            if self._wanted(o.first_keyframe, index):
-                track = self.tracks[o.id]
-                track.looks.box, track.looks.steady = None, 0  # what comes next continues nothing
-                roi = track.roi.roi() if track.roi else Roi.whole(self.width, self.height)
-                side = self.engine.size // 4
-                blank = np.full((side, side), ABSENT_LOGIT, np.float32)
-                results[o.id] = ObjectResult(
-                    o.id, index, blank, roi, float("nan"), float("nan"), False, (), False
-                )
-        return FrameResult(index, results)
+            if o.id not in results and self._wanted(o, index):
+                results[o.id] = self._unseen(o.id, index, presence=float("nan"))
+        return FrameResult(index, dict(sorted(results.items())))
 
     def backward(self) -> Session:
         """Begin the way back from the same keyframes, after this session passed them all.
@@ -181,10 +175,32 @@ class Session:
     def _follows(self, ear: ObjectPrompt, frame: FrameLike) -> bool:
         """Whether an ear is to be found on a frame by what is remembered of it."""
         given = self.direction > 0 and frame.index in ear.frames
-        return not given and self._wanted(ear.first_keyframe, frame.index)
+        return not given and self._wanted(ear, frame.index) and not ear.is_absent(frame.index)
 
-    def _wanted(self, first_keyframe: int, index: int) -> bool:
-        return (index - first_keyframe) * self.direction > 0
+    def _wanted(self, ear: ObjectPrompt, index: int) -> bool:
+        """Whether this session is to say something of an ear on a frame that is no keyframe."""
+        if not ear.frames:  # it is nowhere, which the way forward says, from the first frame on
+            return self.direction > 0
+        return (index - ear.first_keyframe) * self.direction > 0
+
+    def _ruled_out(self, index: int) -> dict[int, ObjectResult]:
+        """Pass over the ears that are not on a frame, because a person says so."""
+        results: dict[int, ObjectResult] = {}
+        for o in self.prompt.objects:
+            if o.is_absent(index) and self._wanted(o, index):
+                results[o.id] = self._unseen(o.id, index, presence=0.0)
+                track = self.tracks[o.id]
+                track.roi = None if track.roi is None else self._waiting(track.roi)
+        return results
+
+    def _unseen(self, object_id: int, index: int, presence: float) -> ObjectResult:
+        """An ear that nobody looked for; what comes next continues nothing."""
+        track = self.tracks[object_id]
+        track.looks.box, track.looks.steady = None, 0
+        roi = track.roi.roi() if track.roi else Roi.whole(self.width, self.height)
+        side = self.engine.size // 4
+        blank = np.full((side, side), ABSENT_LOGIT, np.float32)
+        return ObjectResult(object_id, index, blank, roi, float("nan"), presence, False, (), False)
 
     def _learn(self, bank: MemoryBank, entry: MemoryEntry) -> None:
         """Remember a keyframe; in order of time, whichever was looked at first."""
@@ -248,10 +264,15 @@ class Session:
     def _moved(self, state: RoiState, seen: Sighting) -> RoiState:
         """Where the crop goes for the next frame."""
         assert self.roi_settings is not None
-        if seen.box is None and self.lookout is not None:
-            widest = self.lookout.guard.settings.widest
-            return following.wait(state, widest, self.width, self.height)
         if seen.box is None:
-            return following.lose(state, self.roi_settings, self.width, self.height)
+            return self._waiting(state)
         moved = following.follow(state, seen.box, seen.prediction.score, self.roi_settings)
         return bounded(moved, self.width, self.height)
+
+    def _waiting(self, state: RoiState) -> RoiState:
+        """Where the crop goes after a frame without the ear."""
+        assert self.roi_settings is not None
+        if self.lookout is None:
+            return following.lose(state, self.roi_settings, self.width, self.height)
+        widest = self.lookout.guard.settings.widest
+        return following.wait(state, widest, self.width, self.height)

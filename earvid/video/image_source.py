@@ -39,12 +39,14 @@ class Images:
         width: Pixels across, after EXIF orientation.
         height: Pixels down.
         mode: Pillow's name for the first file's pixel format.
+        left_out: A video that lies among them.
     """
 
     files: tuple[Path, ...]
     width: int
     height: int
     mode: str
+    left_out: tuple[Path, ...] = ()
 
 
 def is_images(path: Path) -> bool:
@@ -59,10 +61,10 @@ def list_images(path: Path) -> Images:
         path: A folder, or a single image file.
 
     Raises:
-        VideoError: There are none, there are videos among them, one cannot be read, or one
-            differs in size from the first.
+        VideoError: There are none, the folder is one of videos, one cannot be read, or one differs
+            in size from the first.
     """
-    files = _files(path)
+    files, videos = _files(path)
     mode, width, height = _header(files[0])
     for file in files[1:]:
         if (size := _header(file)[1:]) != (width, height):
@@ -70,7 +72,7 @@ def list_images(path: Path) -> Images:
                 f"{file} is {size[0]}x{size[1]} pixels and {files[0].name} is {width}x{height}; "
                 "the images of a clip must have one size."
             )
-    return Images(files, width, height, mode)
+    return Images(files, width, height, mode, videos)
 
 
 class ImageSource:
@@ -111,22 +113,25 @@ def read_image(file: Path) -> Image:
         return turn.apply(np.array(picture.convert("RGB")))
 
 
-def _files(path: Path) -> tuple[Path, ...]:
+def _files(path: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The images of a clip, and the video that is left out, if there is one."""
     if not path.is_dir():
         require_readable(path)
-        return (path,)
+        return (path,), ()
     try:
         found, videos = list(filter(is_image, path.iterdir())), videos_in(path)
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}; check its rights.") from error
-    if videos:  # images beside videos are pictures of them
+    # A single image beside a video is a picture of it, such as a contact sheet, and so are those
+    # beside several. Many beside one are frames, whichever was made of the other.
+    if len(videos) > 1 or (videos and len(found) <= 1):
         raise VideoError(
             f"{path} is a folder of videos, such as {min(videos).name}, and no clip: name one of "
             f"them, or track all with: earvid batch {shlex.quote(str(path))}"
         )
     if not found:
         raise VideoError(f"{path} holds no images ({', '.join(sorted(IMAGES))}).")
-    return tuple(sorted(found, key=_natural))
+    return tuple(sorted(found, key=_natural)), tuple(videos)
 
 
 def _natural(file: Path) -> list[tuple[int, str]]:

@@ -24,10 +24,7 @@ def is_image(path: Path) -> bool:
 
 
 def videos_in(folder: Path) -> list[Path]:
-    """The clips of a folder that are files; if there is one, its images are no frames.
-
-    Beside clips lie contact sheets and other pictures of them.
-    """
+    """The clips of a folder that are files."""
     return [path for path in folder.iterdir() if is_video(path)]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from earvid.errors import VideoError
 from earvid.video.decord_source import DecordSource, refusal
 from earvid.video.frame import ClipInfo, Image
-from earvid.video.image_source import FPS, ImageSource, list_images
+from earvid.video.image_source import FPS, Images, ImageSource, list_images
 from earvid.video.index import FrameIndex
 from earvid.video.probe import Probe, probe
 from earvid.video.pyav_source import PyAVSource
@@ -81,7 +81,8 @@ def open_images(path: Path) -> Opened:
     """Open a folder of images, or a single image.
 
     Raises:
-        VideoError: There is no image, one cannot be read, or sizes differ.
+        VideoError: There is no image, one cannot be read, sizes differ, or the folder is one of
+            videos.
     """
     images = list_images(path)
     count = len(images.files)
@@ -99,9 +100,20 @@ def open_images(path: Path) -> Opened:
         reader="images",
         reader_reason="not a video file",
         variable_frame_rate=False,
-        warnings=(f"Images have no times: {FPS:g} frames per second are assumed.",),
+        warnings=_warnings_of(images),
     )
     return Opened(info, np.arange(count) / FPS, ImageSource(images), images.files)
+
+
+def _warnings_of(images: Images) -> tuple[str, ...]:
+    return (
+        f"Images have no times: {FPS:g} frames per second are assumed.",
+        *(
+            f"The images are the clip, and the video {file.name} among them is left out; to use "
+            "that instead, name it rather than its folder."
+            for file in images.left_out
+        ),
+    )
 
 
 def _choose(

@@ -186,16 +186,71 @@ def test_a_store_prompted_with_masks_needs_the_prompt(here, capfd, ear_box):
     assert list(frames) == [5, 7, 9] and frames[7].mask is None and frames[7].box is not None
 
 
+def test_an_ear_is_not_there(store, tracked, here, capfd, ear_box):
+    typed = ["correct", store, "--ear", "ear", "--absent", "8:10"]
+    dry = call(capfd, *typed, "--dry-run")
+    assert (dry.code, dry.err) == (0, "")
+    assert dry.out.splitlines() == [
+        f"{here / 'ear.mp4'}: would correct ear.earvid.zarr",
+        "  would track ear anew on frames 8–11 (4 frames)",
+    ]
+    assert compare(store, tracked / "ear.earvid.zarr") == []
+    said = call(capfd, *typed, "--save-prompt", "all.json")
+    assert said.code == 0 and "4 of 12 frames tracked anew" in said.out
+    assert Prompt.load("all.json").objects[0].absent == ((8, 10),)
+    assert not Store.open(store).tracks.area[8:10].any()
+    shown = call(capfd, "show", store).out
+    assert "(by hand on 2 frames)" in shown and "visible on 10 frames" in shown
+    assert "nothing to do" in call(capfd, "track", "ear.mp4", "--prompt", "all.json").out
+    assert call(capfd, "correct", store, "--absent", "10:", "--absent", ":2").code == 0
+    (ear,) = json.loads(call(capfd, "show", store, "--json").out)["ears"]
+    assert ear["ruled_out"] == 6 and ear["absent"] == [[0, 2], [8, 12]]
+    # A file that has fewer takes the rest back; 'earvid track' takes it for an old command.
+    refused = call(capfd, "track", "ear.mp4", "--prompt", "all.json")
+    assert refused.code == 1 and "earvid correct" in refused.err
+    back = call(capfd, "correct", store, "--prompt", "all.json", "--json")
+    assert back.code == 0 and json.loads(back.out)["corrected"] == {"ear": [[0, 2], [10, 12]]}
+    assert Store.open(store).tracks.area[[0, 1, 10, 11], 0].all()
+
+
+def test_an_only_keyframe_is_put_elsewhere_and_an_ear_taken_out(store, here, capfd, ear_box):
+    x0, y0, x1, y1 = (float(value) for value in ear_box.split(","))
+    said = call(capfd, "correct", store, "--frame", 5, "--box", f"{x0},{y0},{x1},{y1 - 6}")
+    assert said.code == 0 and "12 of 12 frames tracked anew" in said.out
+    assert np.flatnonzero(Store.open(store).corrected[:, 0]).tolist() == [5]
+    more = ["--absent", "4:7", "--frame", 9, "--box", ear_box]
+    said = call(capfd, "correct", store, *more)
+    assert said.code == 0 and said.err == "earvid: ear is no longer prompted on frame 5.\n"
+    assert not Store.open(store).tracks.area[4:7].any()
+    said = call(capfd, "correct", store, "--absent", ":")
+    assert said.code == 0 and "visible on 0 frames (before 9)" in said.out, said.out
+    assert "never seen (by hand on 12 frames)" in call(capfd, "show", store).out
+    for verb in (["qc", store], ["render", store, "--sheet", "s.png"], ["track", "ear.mp4"]):
+        said = call(capfd, *verb)
+        assert said.code == 0, said.err
+    assert "Nothing is flagged" in Path("ear.qc.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("typed", "code", "words"),
     [
         ("none.zarr --frame 9 --box 10,10,50,50", 1, "no store at none.zarr"),
-        ("ear.earvid.zarr --box 10,10,50,50", 2, "--frame"),
+        ("ear.earvid.zarr --box 10,10,50,50", 2, "Say with --frame"),
+        ("ear.earvid.zarr", 2, "--absent where it is not"),
+        ("ear.earvid.zarr --absent 7", 2, "no range of frames A:B"),
+        ("ear.earvid.zarr --absent 7:7", 2, "is empty"),
+        ("ear.earvid.zarr --absent 9:7", 2, "is reversed"),
+        ("ear.earvid.zarr --absent=-3:7", 2, "no range of frames A:B"),
+        ("ear.earvid.zarr --absent 7:13", 1, "the clip has 12"),
+        ("ear.earvid.zarr --absent 12:", 2, "beyond the clip"),
+        ("ear.earvid.zarr --absent 4:7", 2, "Nothing else than frame 5 says where ear is"),
+        ("ear.earvid.zarr --absent 7:9 --frame 8 --box 1,1,9,9", 1, "prompted on frame 8 among"),
+        ("ear.earvid.zarr --absent 7:9 --ear left", 2, "There is no ear 'left'"),
+        ("ear.earvid.zarr --prompt p.json --ear ear", 2, "--ear does nothing here"),
         ("ear.earvid.zarr --frame 9", 2, "Nothing says where the ear is"),
         ("ear.earvid.zarr --frame 99 --box 10,10,50,50", 1, "12 frames"),
         ("ear.earvid.zarr --frame 9 --box 10,10,500,50", 1, "outside the frame"),
         ("ear.earvid.zarr --frame 9 --box 1,1,9,9 --box 1,1,9,9", 2, "is of one ear"),
-        ("ear.earvid.zarr --frame 5 --box 10,10,50,50", 1, "keeps a keyframe of every ear"),
         ("ear.earvid.zarr --frame 9 --box 1,1,9,9 --clip none.mp4", 1, "none.mp4"),
         ("ear.earvid.zarr --frame 9 --box 1,1,9,9 --landmarks none", 2, "--landmarks none does"),
         ("ear.earvid.zarr --frame 9 --box 1,1,9,9 --overwrite", 2, "without --save-prompt"),

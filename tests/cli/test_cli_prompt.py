@@ -107,6 +107,42 @@ def test_prompt_chooses_as_track_does(here, capfd, monkeypatch):
     assert found.code == tracked.code == 1 and "\nright" in found.out
     assert found.lines[-1] == tracked.lines[-1] and "certain enough" in found.lines[-1]
     assert not Path("p.json").exists()
+    for more in ([], ["--json"]):
+        assert call(capfd, "prompt", "ear.mp4", *more).code == 1
+
+
+def test_what_comes_next_is_not_what_a_file_beside_the_clip_would_win_over(here, capfd):
+    ears = [{"id": 1, "name": "e", "frames": {"5": {"box": [40, 30, 90, 90]}}}]
+    Path("ear.prompt.json").write_text(json.dumps({"version": 1, "objects": ears}))
+    said = call(capfd, "prompt", "ear.mp4")
+    assert said.lines == [
+        "earvid: To track them, and not what ear.prompt.json says, run: earvid prompt ear.mp4 "
+        "--save-prompt ear.found.json && earvid track ear.mp4 --prompt ear.found.json"
+    ]
+    for step in said.lines[0].partition("run: earvid ")[2].split(" && earvid "):
+        done = call(capfd, *step.split())
+        assert done.code == 0, done.err
+    assert Store.open("ear.earvid.zarr").provenance["prompt"]["objects"][0]["name"] == "right"
+    assert done.out.startswith("ear.earvid.zarr") and "using ear.prompt.json" not in done.err
+
+
+def test_files_that_cannot_be_written_are_told_before_anything_is_looked_at(
+    here, capfd, monkeypatch
+):
+    for module in ("earvid.detect", "earvid.detect.choose", "earvid.batch.prompts"):
+        monkeypatch.setattr(f"{module}.find_ears", None, raising=False)
+    Path("kept.json").write_text("{}")
+    Path("folder.json").mkdir()
+    for name, words in (
+        ("kept.json", "is there already"),
+        ("folder.json", "is a folder"),
+        ("nowhere/p.json", "does not exist"),
+    ):
+        said = call(capfd, "prompt", "ear.mp4", "--save-prompt", name)
+        assert said.code == 2 and len(said.lines) == 1 and words in said.err, said.err
+        if name != "kept.json":  # which 'track' goes on with, if it holds what is found
+            said = call(capfd, "track", "ear.mp4", "--save-prompt", name)
+            assert said.code == 1 and len(said.lines) == 1 and words in said.err, said.err
 
 
 def test_other_wishes_make_another_run(here, capfd):

@@ -121,6 +121,8 @@ def test_every_command_on_a_page_works(tracked, here, capfd, monkeypatch):
     found = commands(folder / "ear.qc.html")
     assert {words[1] for words in found} == {"correct", "render"}
     monkeypatch.chdir("/")
+    (gone,) = [words for words in found if "--absent" in words]
+    found.remove(gone)
     for words in found:
         said = call(capfd, *words[1:])
         assert said.code == 0, said.err
@@ -133,6 +135,15 @@ def test_every_command_on_a_page_works(tracked, here, capfd, monkeypatch):
     assert call(capfd, "qc", folder / "ear.earvid.zarr").code == 0
     text = (folder / "ear.qc.html").read_text(encoding="utf-8")
     assert "correction 1" in text and f"ear on frame {corrected[0]}" in text
+    # That the ear is not there after all takes back what was said, and nobody asks again.
+    assert call(capfd, *gone[1:]).code == 0
+    start, stop = map(int, gone[-1].split(":"))
+    store = Store.open(folder / "ear.earvid.zarr")
+    assert not store.tracks.area[start:stop].any() and store.ruled_out[start:stop].all()
+    assert call(capfd, "qc", folder / "ear.earvid.zarr", "--overwrite").code == 0
+    again = [words for words in commands(folder / "ear.qc.html") if "--absent" in words]
+    assert gone[-1] not in [words[-1] for words in again]
+    assert "absent" in (folder / "ear.qc.html").read_text(encoding="utf-8")
 
 
 def test_a_store_prompted_with_masks_is_corrected_again_and_again(here, capfd, ear_box):
@@ -149,7 +160,7 @@ def test_a_store_prompted_with_masks_is_corrected_again_and_again(here, capfd, e
         root["tracks/score"][frame] = 0.1
         assert call(capfd, "qc", "ear.earvid.zarr").code == 0
         assert "prompted with masks" in Path("ear.qc.html").read_text(encoding="utf-8")
-        fixes = [words for words in commands(Path("ear.qc.html")) if words[1] == "correct"]
+        fixes = [words for words in commands(Path("ear.qc.html")) if "--frame" in words]
         (fix,) = [words for words in fixes if words[words.index("--frame") + 1] == str(frame)]
         said = call(capfd, *fix[1:])
         assert said.code == 0, said.err

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("cli", "store")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 
 
 @pytest.fixture(scope="session")
@@ -36,24 +35,3 @@ def at(offline, tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """URL of an S3 server with the bucket that the documentation names."""
-    from s3_server import call, s3_server
-
-    with s3_server() as url:
-        call("PUT", f"{url}/bucket")
-        yield url
-
-
-@pytest.fixture
-def bucket(s3_endpoint, monkeypatch):
-    """The environment names this server and its keys."""
-    from s3_server import KEYS
-
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": s3_endpoint}.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_ALLOW_HTTP", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)

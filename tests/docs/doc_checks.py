@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
+from importlib import import_module
 
 from doc_text import ROOT, pages
 
@@ -45,6 +46,27 @@ def check_bench(step: Sequence[str]) -> None:
         assert choose_rows(context.params["rows"])
     with command.make_context("bench", ["--list"]) as context:
         assert command.invoke(context) == 0
+
+
+def check_ray(step: Sequence[str]) -> None:
+    """All options exist, the clips are found, and a test types such a command."""
+    from earvid.batch import gather
+    from earvid.cli.batch import command
+
+    with command.make_context("batch", list(step[2:])) as context:
+        assert context.params["engine"] == "ray" and gather(context.params["sources"])
+    assert '"--engine", "ray"' in (ROOT / "tests/batch/test_batch_ray.py").read_text()
+
+
+def check_bucket(step: Sequence[str]) -> None:
+    """All options exist, and results go to a bucket, into which a test writes."""
+    from earvid.store import RemotePath
+
+    command = import_module(f"earvid.cli.{step[1]}").command
+    with command.make_context(step[1], list(step[2:])) as context:
+        assert isinstance(context.params["output"], RemotePath)
+    written = (ROOT / "tests/store/test_store_s3_track.py").read_text()
+    assert {"track": "track(clip, prompt, url", "batch": "Batch(entries"}[step[1]] in written
 
 
 def check_shard(step: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import pairwise
 
 import click
@@ -34,7 +35,7 @@ class Task:
         calls = (" ".join(step) for step in self.steps if "earvid" in step)
         return next(calls, self.lines[0])[:90]
 
-    @property
+    @cached_property
     def steps(self) -> list[list[str]]:
         """Words of the single commands."""
         return [step for line in self.lines for step in split_steps(line)]
@@ -44,7 +45,7 @@ class Task:
         """The verbs of earvid that it needs."""
         return [step[step.index("earvid") + 1] for step in self.steps if "earvid" in step]
 
-    @property
+    @cached_property
     def executed(self) -> tuple[tuple[str, ...], ...]:
         """What is executed for it."""
         return tuple(tuple(words) for words in map(executed, self.steps) if words)
@@ -64,23 +65,25 @@ def split_steps(line: str) -> list[list[str]]:
     return [words[a + 1 : b] for a, b in pairwise(cuts)]
 
 
-def tasks() -> list[Task]:
+@cache
+def tasks() -> tuple[Task, ...]:
     """Everything that is to be executed, but for what others begin with."""
     found: list[Task] = []
     for task in sorted(shown(), key=lambda task: -len(" ".join(task.lines))):
         done, so_far = (one.executed for one in found), task.executed
         if not so_far or all(one[: len(so_far)] != so_far for one in done):
             found.append(task)
-    return found
+    return tuple(found)
 
 
-def shown() -> list[Task]:
+@cache
+def shown() -> tuple[Task, ...]:
     """Everything that is shown to be typed."""
     found = [task for fence in (*fences(), *examples()) for task in _of_fence(fence)]
     found += [task for span in spans() for task in _of_span(span)]
     found += [Task("fragment", (f"{command} {part}",)) for part, command in FRAGMENTS.items()]
     lines = {tuple(map(_meant, task.lines)): task.where for task in reversed(found)}
-    return [Task(where, text) for text, where in lines.items()]
+    return tuple(Task(where, text) for text, where in lines.items())
 
 
 def mentions() -> list[Span]:

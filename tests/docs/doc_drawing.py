@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
-from earvid.sample import EarParams, SampleFrame, make_clip, random_ear
-from earvid.video import VideoWriter
+from earvid.prompt import FramePrompt, ObjectPrompt, Prompt, path_beside
+from earvid.sample import EarParams, SampleFrame, make_clip, random_ear, sample_path
+from earvid.video import Clip, VideoWriter
 
 WIDTH, HEIGHT = 640, 360
 RIGHT, LEFT = (412, 160, 498, 301), (120, 166, 180, 290)  # boxes that the documentation gives
 BETWEEN = 300  # column at which one head ends and the other begins
-PERIOD = 30  # frames; at multiples of it the ears are in these boxes
+PERIOD = 10  # frames; at multiples of it the ears are in these boxes
 PHOTO = (160, 120)
 PEOPLE = 5  # of whom photos are drawn
 
@@ -87,6 +87,20 @@ def prompt_at(*frames: int) -> Prompt:
     boxes = {frame: tuple(np.array(RIGHT) + np.tile(sway(frame), 2)) for frame in frames}
     prompts = {frame: FramePrompt(box=box) for frame, box in boxes.items()}
     return Prompt((ObjectPrompt(id=1, name="ear", frames=prompts),))
+
+
+def write_sample(folder: Path, frames: range) -> None:
+    """Some frames of the sample clip, with its prompt beside them."""
+    folder.mkdir(parents=True)
+    with Clip.open(sample_path()) as clip:
+        size = clip.info.width, clip.info.height
+        with VideoWriter(folder / sample_path().name, *size, preset="ultrafast") as writer:
+            for frame in clip.frames(frames.start, frames.stop):
+                writer.write(frame.image)
+    (ear,) = Prompt.load(path_beside(sample_path())).objects
+    there = {index - frames.start: prompt for index, prompt in ear.frames.items()}
+    moved = Prompt((replace(ear, frames=there),))
+    moved.save(path_beside(folder / sample_path().name))
 
 
 def write_mask(path: Path, frame: int = 0) -> None:

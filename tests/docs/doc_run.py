@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import pytest
-from command_line import PROGRAM, Said, call
+from command_line import call
 from doc_commands import Task, command_of
 from doc_table import PROMISED, Case, find_case
-
-PATIENCE = 300  # seconds; far more than anything here takes
 
 
 def execute(task: Task, capfd: pytest.CaptureFixture[str]) -> None:
@@ -32,7 +29,7 @@ def _step(step: list[str], case: Case | None, capfd: pytest.CaptureFixture[str])
     words = step if case is None else case.changed(step)
     if words[0] == "earvid":
         _check_as_shown(step[step.index("earvid") :])
-        said = _earvid(words[1:], case, capfd)
+        said = call(capfd, *words[1:])
         code, says = (0, "") if case is None else (case.code, case.says)
         assert said.code == code and says in said.err, f"{' '.join(words)}\n{said.err}"
         assert "Traceback" not in said.err
@@ -51,13 +48,3 @@ def _check_as_shown(step: Sequence[str]) -> None:
     for option in command.params:
         if isinstance(option.type, click.Choice | click.IntRange) and option.name in values:
             option.type_cast_value(context, values[option.name])
-
-
-def _earvid(words: Sequence[str], case: Case | None, capfd: pytest.CaptureFixture[str]) -> Said:
-    if case is None or not case.process:
-        return call(capfd, *words)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_ADDRESS": ""}
-    run = subprocess.run(
-        [*PROGRAM, *words], env=environment, text=True, capture_output=True, timeout=PATIENCE
-    )
-    return Said(run.returncode, run.stdout, run.stderr)

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from doc_checks import (
     check_bench,
+    check_bucket,
     check_extra_exists,
     check_in_ci,
     check_nothing,
+    check_ray,
     check_shard,
     check_trunk_package,
 )
@@ -49,18 +51,14 @@ MEANT = {
 }
 """Words that stand for something, and what the folder of a task has in their place."""
 
-_TRACK = "earvid track clip.mp4 --box 412,160,498,301"
+_BOX = "--box 412,160,498,301"
+_TRACK = f"earvid track clip.mp4 {_BOX}"
 _TUNE = "earvid finetune labeled/ --run runs/mine"
 FRAGMENTS = {
-    "--landmarks ear.pts": _TRACK,
+    "--landmarks ear.pts": f"{_TRACK} --reentry anywhere",
     "--landmarks prompt": _TRACK,
-    "--landmarks none": _TRACK,
-    "--roi off": _TRACK,
-    "--reentry anywhere": _TRACK,
-    "--dtype bfloat16": _TRACK,
-    "--recipe image": _TUNE,
-    "--replay FOLDER": _TUNE,
-    "--minutes 46": _TUNE,
+    "--landmarks none": f"{_TRACK} --roi off",
+    "--minutes 46": f"{_TUNE} --recipe image --replay FOLDER",
     "--address HOST:PORT": "earvid batch clips/ --engine ray",
 }
 """Options that stand alone within sentences -> the command that they are given to."""
@@ -85,21 +83,21 @@ class Case:
         begins: words that it begins with.
         why: the reason.
         more: options that are added, in place of those of the same names.
+        less: an option that is left out.
         code: how it ends.
         says: words on standard error.
         instead: what is done rather than executing it.
         has: a word that must be among the others.
-        process: run it as a process of its own.
     """
 
     begins: str
     why: str
     more: str = ""
+    less: str = ""
     code: int = 0
     says: str = ""
     instead: Callable[[Sequence[str]], None] | None = None
     has: str = ""
-    process: bool = False
 
     def fits(self, step: Sequence[str]) -> bool:
         """Whether it is about a command."""
@@ -109,7 +107,7 @@ class Case:
     def changed(self, step: Sequence[str]) -> list[str]:
         """The command that is executed, whatever would launch it."""
         words, more = list(step[step.index("earvid") :]), shlex.split(self.more)
-        for name in {word for word in more if word.startswith("--")}:
+        for name in {self.less, *(word for word in more if word.startswith("--"))}:
             while name in words:
                 at = words.index(name)
                 flag = words[at + 1 : at + 2] == [] or words[at + 1].startswith("--")
@@ -120,6 +118,8 @@ class Case:
 _QUICK = "--checkpoint start.safetensors --minutes 5 --steps 2 --looks 1 --batch 1 --device cpu"
 _LONG = "trains for minutes to hours"
 _PHOTOS = "hera and sides.csv are made up"
+_LEAN = "--landmarks none --reentry nearby"
+_OTHERS = "loads fewer networks, which the other commands load"
 _NO_WEIGHTS = "Meta's weights are not here, and nothing may be fetched"
 
 TABLE = (
@@ -136,29 +136,36 @@ TABLE = (
     # Weights that are not here.
     Case("earvid download sam2.1-tiny", _NO_WEIGHTS, code=1, says="cannot be reached"),
     Case("earvid track", _NO_WEIGHTS, code=1, says="sam2.1-tiny", has="sam2.1-tiny"),
+    # What would do again what other commands do.
+    *(Case(f"earvid track clip.mp4 {words}", "tracks as with one box; its clip and the prompt "
+           "are checked", more="--dry-run")
+      for words in ("--point", "--mask", f"{_BOX} --box")),
+    *(Case("earvid track clip.mp4", _OTHERS, more=_LEAN, has=name)
+      for name in ("--policy", "--quantize", "--dtype", "--checkpoint", "--only", "--keyframe")),
+    Case("earvid track clip.mp4", _OTHERS, more="--reentry nearby", has="prompt"),
     # What takes long.
     Case("earvid finetune labeled/ --run runs/mine --minutes 30", f"{_LONG}; with the model that "
          "ships, since its chain tracks with the result",
-         more="--steps 1 --batch 1 --length 2 --validation 0"),
-    Case("earvid finetune closeup", f"{_LONG}; --run is not told", more=f"--run runs/c {_QUICK}"),
+         more="--recipe image --steps 1 --batch 1"),
     Case("earvid finetune", _LONG, more=_QUICK),
     Case("accelerate launch -m earvid finetune", "starts a process for each of several GPUs",
-         more=_QUICK),
+         more=f"{_QUICK} --recipe image"),
     Case("earvid train", f"{_LONG}; {_PHOTOS}",
-         more="--minutes 0.0001 --image-size 64 --frames-per-step 8"),
+         more="--minutes 0.0001 --image-size 64 --frames-per-step 8", less="--calibrate-on"),
     Case("earvid train-detector", f"{_LONG}; {_PHOTOS}",
          more="--minutes 0.0001 --drawn 1 --batch 1"),
     Case("earvid train-recognizer", f"{_LONG}; {_PHOTOS}", more="--minutes 0.0001 --drawn 1"),
     Case("earvid train-landmarks", f"{_LONG}; {_PHOTOS}",
-         more="--minutes 0.0001 --rendered 1 --drawn 0"),
+         more="--minutes 0.0001 --rendered 1 --drawn 0", less="--calibrate"),
     Case("earvid evaluate model photos/", "12 clips of three kinds take minutes",
          more="--output report --clips 0"),
     Case("earvid evaluate model closeup", "12 clips of three kinds take minutes", more="--clips 0"),
     Case("earvid evaluate memory", "all kinds and policies take a quarter of an hour",
          more="--photos photos/ --kind clean --policy fifo --clips 1 --output report "
-         "--checkpoint start.safetensors"),
+         "--reentry nearby --checkpoint start.safetensors"),
     Case("earvid evaluate roi", "all crops on all clips take hours",
-         more="--factor 2 --kind clean --each 1 --no-drawn --checkpoint start.safetensors"),
+         more="--factor 2.1 --kind clean --each 1 --no-drawn --reentry nearby "
+         "--checkpoint start.safetensors"),
     Case("earvid evaluate landmarks", "all kinds take minutes",
          more="--kind still --clips 1 --true-masks"),
     Case("earvid evaluate bench", "starts processes for minutes; tests/evaluate/test_bench.py runs "
@@ -166,10 +173,13 @@ TABLE = (
     # Other machines, and more cores than there may be.
     Case("earvid batch", "tests/cli/test_cli_batch.py runs shards and workers",
          instead=check_shard, has="--shard"),
-    Case("earvid batch", "needs a cluster that runs; tests/batch/test_batch_ray.py has one",
-         instead=check_nothing, has="--address"),
-    Case("earvid batch", "Ray leaves threads in the process that starts it", process=True,
-         has="ray"),
+    Case("earvid batch", "starts a cluster, or needs one that runs; tests/batch/test_batch_ray.py "
+         "types it", instead=check_ray, has="ray"),
+    Case("earvid batch study.csv", "tracks two clips of 32 frames; tests/batch/test_batch_run.py "
+         "tracks those of manifests", more="--dry-run", less="--summary"),
+    *(Case("earvid", "needs a server; tests/store/test_store_s3_track.py has one", has=url,
+           instead=check_bucket) for url in ("s3://bucket/clip.earvid.zarr", "s3://bucket/study")),
+    Case("earvid batch clips/ --summary run.csv", _OTHERS, more=_LEAN),
 )  # fmt: skip
 
 PROMISED = {
@@ -183,12 +193,9 @@ PROMISED = {
     "earvid qc clip.earvid.zarr": ("clip.qc.html",),
     "earvid qc clip.earvid.zarr --memory bank.png": ("bank.png",),
     "earvid qc clips/": ("clips/a.qc.html", "clips/b.qc.html", "clips/qc.html"),
-    "earvid landmarks clip.earvid.zarr --frame 150 --to fix.json": ("fix.json",),
+    "earvid landmarks clip.earvid.zarr --frame 45 --to fix.json": ("fix.json",),
     "earvid export clip.earvid.zarr --to coco": ("clip.coco.json",),
     "earvid batch clips/ --summary run.csv": ("run.csv", "clips/a.earvid.zarr"),
-    "earvid batch study.csv --summary study_results.csv": (
-        "study_results.csv", "anna/visit1.earvid.zarr", "results/ben.earvid.zarr",
-    ),
     "earvid finetune labeled/ --run runs/mine --minutes 30": ("runs/mine/weights.safetensors",),
     "earvid evaluate model photos/ --output report": ("report/report.json", "report/worst.png"),
 }  # fmt: skip

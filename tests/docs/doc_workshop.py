@@ -9,15 +9,24 @@ from pathlib import Path
 
 import timm
 import torch
-from doc_drawing import prompt_at, write_clip, write_mask, write_mesh, write_photos, write_pts
-from doc_text import ROOT, fences
+from doc_drawing import (
+    prompt_at,
+    write_clip,
+    write_mask,
+    write_mesh,
+    write_photos,
+    write_pts,
+    write_sample,
+)
+from doc_text import fences
 
 from earvid.models import NanoConfig, build_nano, find_weights, save_weights
 from earvid.models.zoo import find_spec
 from earvid.pipeline import TrackSettings, track
 
-LENGTHS = (4, 32, 152)  # frames of the clips that there are
-KEYFRAMES = (30, 112, 126, 146)  # of the longest, about the frames that are corrected
+LENGTHS = (3, 32, 47)  # frames of the clips that there are
+KEYFRAMES = (30, 39, 42)  # of the longest, about the frames that are corrected
+SAMPLE = range(43, 49)  # frames of the sample clip, about that on which it is prompted
 CLOSEUPS = [f"bs{number}a" for number in ("001", "002", "003", "008", "010", "017", "020", "027",
                                           "036")]  # fmt: skip
 AWE = ["0001", "0200", "0400", "0650", "0700", "0710", "0720"]
@@ -26,7 +35,8 @@ STRANGERS = ["anna_1", "ben_1", "cleo_1", "dora_1"]
 
 def frames_for(text: str) -> int:
     """Frames of the shortest clip that has every frame that a text names."""
-    named = [int(one) for one in re.findall(r"frames?[ =](\d+)", text)]
+    named = [int(one) for one in re.findall(r"(?:frames?[ =]|--absent \d+:)(\d+)", text)]
+    named += [int(stop) - 1 for stop in re.findall(r"\d:(\d+)", text)]
     return next(length for length in LENGTHS if length > max(named, default=0))
 
 
@@ -56,7 +66,7 @@ class Workshop:
     def _shelf(self) -> dict[str, Callable[[Path, str], None]]:
         """Pattern of a name -> what puts it into a folder, for a text."""
         return {
-            r"earvid/sample/": lambda to, _: (to / "earvid").symlink_to(ROOT / "earvid"),
+            r"earvid/sample/": lambda to, _: write_sample(to / "earvid" / "sample", SAMPLE),
             r"clip\.mp4|clip\.earvid": self._clip,
             r"(correct|show|render|export|qc|landmarks) clip\.earvid|open\(": self._store,
             r"ear\.earvid\.zarr": self._named_store,
@@ -84,8 +94,7 @@ class Workshop:
 
     def _clips(self, to: Path, text: str) -> None:
         (to / "clips").mkdir()
-        elsewhere = "s3://" in text or "ray" in text  # where one clip tells as much
-        for name in ("a",) if elsewhere else ("a", "b"):
+        for name in ("a", "b"):
             shutil.copy(self.clip(LENGTHS[0]), to / "clips" / f"{name}.mp4")
             prompt_at(0).save(to / "clips" / f"{name}.prompt.json")
             if text.startswith("earvid qc"):
@@ -133,7 +142,7 @@ class Workshop:
     def store(self, frames: int) -> Path:
         """What tracking it gave; of a long one there are keyframes about those to correct."""
         keyframes = KEYFRAMES if frames == LENGTHS[-1] else (0,)
-        clip, settings = self.clip(frames), TrackSettings(device="cpu")
+        clip, settings = self.clip(frames), TrackSettings(device="cpu", reentry="nearby")
 
         def make(path: Path) -> None:
             track(clip, prompt_at(*keyframes), path, settings=settings)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from itertools import islice
 
 import cv2
@@ -178,6 +179,16 @@ def only_one(truth):
         (truth / f"mask_{t:05d}_1.png").unlink()
 
 
+def all_black(truth):
+    for t in JUDGED:
+        write_mask(truth, "mask", t, np.zeros(SIZE[::-1], bool))
+
+
+def black_but_one(truth):
+    for t in set(JUDGED) - {KEYFRAME}:
+        write_mask(truth, "mask", t, np.zeros(SIZE[::-1], bool))
+
+
 def not_json(truth):
     (truth / "truth.json").write_text('{"keyframe": "three"}')
 
@@ -197,6 +208,8 @@ def of_no_clip(truth):
         (too_late, "has truth of frame 8"),
         (of_another_size, "20×20 pixels"),
         (only_one, "no ear on two frames"),
+        (all_black, "no ear on two frames"),
+        (black_but_one, "no ear on two frames"),
         (not_json, "makes no sense at keyframe"),
         (without_masks, "holds no masks"),
         (of_no_clip, "belongs to no clip"),
@@ -207,6 +220,19 @@ def test_truth_that_does_not_fit_is_told(recorded, damage, told):
     with pytest.raises(EarvidError, match=told) as error:
         find_recorded(recorded)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("damage", [only_one, all_black, black_but_one])
+def test_a_clip_with_nothing_to_judge_is_left_out(recorded, capfd, damage):
+    shutil.copy(recorded / "ear.mp4", recorded / "black.mp4")
+    shutil.copytree(recorded / "truth" / "ear", recorded / "truth" / "black")
+    damage(recorded / "truth" / "black")
+    code, out, said = call(
+        capfd, "--no-drawn", "--clips", recorded, "--factor", 2.1, "--device", "cpu", "--json"
+    )
+    assert code == 0 and "NaN" not in out
+    assert said[0].endswith("black.mp4 is left out, since its masks show no ear on two frames.")
+    assert {one["clip"] for one in json.loads(out)["clips"]} == {"ear"}
 
 
 def test_a_folder_without_truth_is_told(tmp_path):

@@ -1,12 +1,17 @@
 """What a changed prompt changes, and what is no correction."""
 
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from earvid.errors import StoreError
+from earvid.pipeline.absences import all_fills
 from earvid.pipeline.changes import find_changes, plan_fills
 from earvid.pipeline.origin import Origin
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
@@ -75,3 +80,73 @@ def test_a_prompt_from_before_a_correction_does_not_undo_it():
     third = Prompt((ear(1, {5: HERE, 9: THERE}),))
     with pytest.raises(StoreError, match="was corrected since it had this prompt"):
         changes(third, second, first.digest(), second.digest())
+
+
+RANGE = st.tuples(st.integers(0, 38), st.integers(1, 9)).map(
+    lambda one: (one[0], min(40, sum(one)))
+)
+
+
+@dataclass
+class Made:
+    """What is asked of a store: where an ear was seen, and what its masks were conditioned on."""
+
+    keyframes: set[int]
+    seen: set[int]
+    backwards: bool
+    object_ids = (1,)
+
+    def __len__(self) -> int:
+        return 40
+
+    @property
+    def tracks(self):
+        area = np.array([[float(t in self.seen)] for t in range(40)])
+        memory = np.full((40, 1, 3), -1)
+        for t in range(40):
+            first, last = min(self.keyframes), max(self.keyframes)
+            back = t < first or (self.backwards and t < last)
+            memory[t, 0] = [first, t + 1 if back else t - 1, t + 2 if back else t - 2]
+        return SimpleNamespace(area=area, memory=memory)
+
+
+def frames_of(ranges):
+    return {t for start, stop in ranges for t in range(start, stop)}
+
+
+@given(
+    keyframes=st.sets(st.integers(0, 39), min_size=1, max_size=3),
+    then=st.lists(RANGE, max_size=2),
+    now=st.lists(RANGE, max_size=2),
+    seen=st.sets(st.integers(0, 39)),
+    backwards=st.booleans(),
+)
+def test_what_follows_from_an_absence_is_tracked_once_and_nothing_before_it(
+    keyframes, then, now, seen, backwards
+):
+    old, new = frames_of(then) - keyframes, frames_of(now) - keyframes
+    absent = [tuple((t, t + 1) for t in sorted(frames)) for frames in (old, new)]
+    before, after = (
+        Prompt((replace(ear(1, dict.fromkeys(keyframes, HERE)), absent=one),)) for one in absent
+    )
+    store = Made(keyframes, seen - old, backwards)
+    found = changes(before, after)
+    assert found.gone.get(1, set()) == new - old and found.back.get(1, set()) == old - new
+    fills = all_fills(store, after, found)
+    tracked = [t for fill in fills for t in fill.kept]
+    assert len(tracked) == len(set(tracked)) and set(tracked) >= (new - old) | (old - new)
+    borders = sorted({-1, 40, *keyframes})
+    for left, right in pairwise(borders):
+        back = left < 0 or (backwards and right < 40)
+        order = range(left + 1, right)[:: -1 if back else 1]
+        cause = [t for t in order if t in old - new or (t in new - old and t in store.seen)]
+        follows = [t for t in order if cause and order.index(t) >= order.index(cause[0])]
+        if all(t in new for t in follows):
+            follows = []
+        expected = set(follows) | ((new - old) & set(order))
+        assert expected == set(tracked) & set(order)
+    for fill in fills:
+        assert (fill.keyframe is None) == (set(fill.kept) <= new)
+        if fill.keyframe is not None:
+            assert fill.frames[0] in (fill.keyframe, fill.keyframe - 1)
+            assert not set(fill.frames[1:]) & keyframes

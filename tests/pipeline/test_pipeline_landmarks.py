@@ -13,10 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from earvid.landmarks.guess import guess_landmarks
 from earvid.models import load_model
-from earvid.pipeline import TrackSettings, guesses, track
+from earvid.pipeline import TrackSettings, guesses, marks, track
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.sample import load_truth, sample_path
 from earvid.store import Store, compare
@@ -344,3 +345,21 @@ def test_a_box_too_small_for_landmarks_is_tracked_without(tmp_path, clip, model)
     tiny = FramePrompt(box=(100, 100, 101.5, 101.5))
     report = track(clip, ear({0: tiny}), tmp_path / "s.zarr", settings=SHARDS_OF_8, model=model)
     assert not report.guessed["right"].used
+
+
+def test_in_a_process_of_their_own_they_are_the_same(tmp_path, clip, model, monkeypatch):
+    """Long clips have one, on machines of more than one core; here a short one has."""
+    prompt = ear({13: marked(13), 17: marked(17, count=20)}, "ibug55")
+    before, started = torch.get_num_threads(), []
+    make = marks.LandmarkProcess
+    monkeypatch.setattr(marks, "LandmarkProcess", lambda: started.append(make()) or started[-1])
+    try:
+        torch.set_num_threads(2)
+        for name, frames in (("near", FRAMES + 1), ("far", FRAMES)):
+            monkeypatch.setattr(marks, "_WORTH", frames)
+            track(clip, prompt, tmp_path / name, settings=SHARDS_OF_8, model=model)
+            assert len(started) == (name == "far")
+    finally:
+        torch.set_num_threads(before)
+    assert compare(tmp_path / "near", tmp_path / "far") == []
+    assert errors(Store.open(tmp_path / "far")).max() < 0.05

@@ -45,7 +45,22 @@ def test_a_correction_is_marked_on_its_ear_only(pair, tmp_path):
         assert [line.get_xdata().tolist() for line in marks] == (
             [[corrected.times[FRAME]]] if name == "right" else []
         )
-    title = plot.overlay(corrected, FRAME).get_title(loc="left")
+    for shown in (plot.overlay(corrected, FRAME), plot.overlay(corrected.frame(FRAME, gray=True))):
+        title = shown.get_title(loc="left")
+        assert "right corrected by hand" in title and "left corrected" not in title
+
+
+def test_a_streamed_correction_is_marked_on_its_ear_only(pair, model):
+    def boxes(frame):
+        return {name: {"box": list(ear.box)} for name, ear in pair.frame(frame).ears.items()}
+
+    frames = {name: {str(KEYFRAME): box} for name, box in boxes(KEYFRAME).items()}
+    frames["right"][str(FRAME)] = boxes(FRAME)["right"]
+    ears = [{"id": n, "name": name, "frames": f} for n, (name, f) in enumerate(frames.items(), 1)]
+    prompt = {"version": 1, "objects": ears}
+    *_, frame = earvid.stream(pair.clip, prompt, stop=FRAME + 1, model=model)
+    assert frame.status == "corrected"
+    title = plot.overlay(frame).get_title(loc="left")
     assert "right corrected by hand" in title and "left corrected" not in title
 
 

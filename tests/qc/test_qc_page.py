@@ -80,11 +80,13 @@ def test_flagged_spans_are_shown_with_pictures_and_commands(make_store, doubtful
     titles = [text.strip() for text in page.texts["h3"]]
     assert {f"ear, frames {JUMP}–46", f"ear, frames {AWAY}–{RETURN}"} <= set(titles)
     commands = [shlex.split(text) for text in page.texts["code"]]
-    fixes = [words for words in commands if words[1] == "correct"]
+    gone = [words for words in commands if words[1] == "correct" and "--absent" in words]
+    assert {words[-1] for words in gone} == {f"{JUMP}:47", f"{AWAY}:{RETURN + 1}"}
+    fixes = [words for words in commands if words[1] == "correct" and words not in gone]
     assert len(fixes) == 2 and all(words[2] == str(store.path) for words in fixes)
     assert {words[words.index("--frame") + 1] for words in fixes} <= {str(t) for t in range(FRAMES)}
     assert all(words[-2:] == ["--box", "X0,Y0,X1,Y1"] for words in fixes)
-    places = [page.texts["code"].index(text) for text in page.texts["code"] if "correct" in text]
+    places = [page.texts["code"].index(text) for text in page.texts["code"] if "--box" in text]
     buttons = page.all("button")
     assert all("disabled" in buttons[place] for place in places)
     assert sum("disabled" in button for button in buttons) == len(fixes)
@@ -100,6 +102,16 @@ def test_a_card_says_how_far_a_correction_reaches(make_store, doubtful_masks):
     text = page_of(make_store(doubtful_masks, provenance=about)).text
     assert "ear is then tracked anew on frames 11–59." in text
     assert f"ear is then tracked anew on frames 61–{FRAMES - 1}." in text
+
+
+def test_a_span_with_the_only_keyframe_takes_the_ear_out(make_store, doubtful_masks):
+    for frames, value in (({JUMP: {}}, ":"), ({JUMP: {}, 10: {}}, f"{JUMP}:47")):
+        ear = {"id": 1, "name": "ear", "frames": {str(t): given for t, given in frames.items()}}
+        about = {"prompt": {"objects": [ear]}, "found": {}}
+        page = page_of(make_store(doubtful_masks, f"{len(frames)}.zarr", provenance=about))
+        gone = [shlex.split(text)[-1] for text in page.texts["code"] if "--absent" in text]
+        assert gone[0] == value and gone[1] == f"{AWAY}:{RETURN + 1}"
+        assert ("taken out of the clip" in page.text) == (value == ":")
 
 
 def test_what_is_flagged_is_told_ear_by_ear(make_store):

@@ -150,6 +150,20 @@ def test_the_sheet_shows_evenly_spaced_frames(store, clip, tmp_path):
             assert np.nonzero(middle)[0].min() == pytest.approx(ear_box(index)[0], abs=3)
 
 
+def test_the_sheet_ends_with_what_its_colors_and_dots_mean(store, clip, tmp_path):
+    def legend(name, **style):
+        path = contact_sheet(store, clip, tmp_path / name, count=4, style=Style(**style))
+        sheet = cv2.imread(str(path))[..., ::-1]
+        step = HEIGHT + 6  # of the tiles, with what is between them
+        return sheet[sheet.shape[0] // step * step + 6 :]
+
+    color = (255, 60, 0)
+    full = legend("full.png", palette=(color,))
+    assert (full == color).all(axis=2).sum() >= 100
+    less = legend("less.png", palette=(color,), landmarks=False)
+    assert (full > 128).sum() > (less > 128).sum() > 0
+
+
 def test_a_sheet_never_repeats_a_frame(store, clip, tmp_path):
     small = cv2.imread(str(contact_sheet(store, clip, tmp_path / "a.png", count=FRAMES)))
     large = cv2.imread(str(contact_sheet(store, clip, tmp_path / "b.png", count=1000)))

@@ -4,12 +4,12 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import store_producer
+from store_killed import run_and_kill
 from store_producer import make_spec, produce
 
 from earvid.store import Decision, Store, StoreWriter, compare, decide
@@ -22,20 +22,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("undisturbed") / "clip.earvid.zarr"
     produce(path, make_spec())
     return path
-
-
-def run_and_kill(path: Path, lines: int, seconds: float, seed: int = 0) -> bool:
-    """Start a writer and kill it some time after its n-th line; whether it ended before."""
-    program = [sys.executable, store_producer.__file__, str(path), str(seed)]
-    with subprocess.Popen(program, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout is not None
-        for _ in range(lines):
-            if not writer.stdout.readline():
-                assert writer.wait() == 0
-                return True
-        time.sleep(seconds)
-        writer.send_signal(signal.SIGKILL)
-        return writer.wait() == 0
 
 
 def assert_done_frames_are_right(path: Path, undisturbed: Path) -> None:
@@ -77,6 +63,7 @@ def run_until(path: Path, name: str, turn: int, statement: str) -> None:
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(store_producer.__file__).parent)!r})
+from store_killed import run_and_kill
 from store_producer import make_spec, produce
 from earvid.store import StoreWriter
 path, turns = Path({str(path)!r}), [{turn}]

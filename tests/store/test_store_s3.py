@@ -1,17 +1,13 @@
 """Stores in a bucket: the same arrays, the same resuming, one writer, a sentence when it fails."""
 
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
-import store_producer
 from s3_server import call, environment, lease, lose, names
+from store_killed import run_and_kill
 from store_producer import make_record, make_spec, produce
 
 from earvid.errors import StoreError
@@ -80,27 +76,14 @@ def test_killed_and_resumed_it_is_as_if_nothing_had_happened(
 ) -> None:
     url, chance = f"{bucket}/a.zarr", random.Random(seed)
     for _ in range(3):
-        if run_and_kill(url, s3_endpoint, chance.randint(1, 13), chance.uniform(0, 0.05)):
+        seconds = chance.uniform(0, 0.05)
+        if run_and_kill(url, chance.randint(1, 13), seconds, environment(s3_endpoint)):
             break
         if read_header(url) is not None:
             assert_done_frames_are_right(url, undisturbed)
     produce(store_path(url), SPEC)  # type: ignore[arg-type]
     assert compare(url, undisturbed) == []
     assert not [name for name in names(bucket) if "state/" in name]
-
-
-def run_and_kill(url: str, endpoint: str, lines: int, seconds: float) -> bool:
-    """Start a writer and kill it some time after its n-th line; whether it ended before."""
-    program = [sys.executable, store_producer.__file__, url]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, env=environment(endpoint)) as writer:
-        assert writer.stdout is not None
-        for _ in range(lines):
-            if not writer.stdout.readline():
-                assert writer.wait() == 0
-                return True
-        time.sleep(seconds)
-        writer.send_signal(signal.SIGKILL)
-        return writer.wait() == 0
 
 
 def assert_done_frames_are_right(url: str, undisturbed: Path) -> None:

@@ -51,6 +51,18 @@ def test_pictures_beside_videos_are_no_frames(tmp_path: Path) -> None:
         Clip.open(folder)
 
 
+def test_many_images_with_a_video_among_them_are_a_clip(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.png", draw(number))
+    (tmp_path / "talk.mp4").touch()
+    with Clip.open(tmp_path) as clip:
+        assert_exact(clip, range(3))
+        assert "the video talk.mp4 among them is left out" in clip.info.warnings[1]
+    (tmp_path / "walk.mp4").touch()
+    with pytest.raises(VideoError, match="a folder of videos"):
+        Clip.open(tmp_path)
+
+
 def test_a_single_image(tmp_path: Path) -> None:
     save(tmp_path / "ear.png", draw(5))
     assert numbers(Clip.open(tmp_path / "ear.png").frames()) == [5]
