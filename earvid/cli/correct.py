@@ -57,6 +57,13 @@ if TYPE_CHECKING:
     "clip, and ':' takes the ear out of it.",
 )
 @click.option(
+    "--present",
+    type=absent_range,
+    multiple=True,
+    metavar="A:B",
+    help="Frames on which it is no longer said to be absent; may come with --frame and --box.",
+)
+@click.option(
     "--clip",
     "clip_path",
     type=FILE,
@@ -100,6 +107,7 @@ def command(
     ear: str | None,
     landmarks: tuple[str, ...],
     absent: tuple[AbsentRange, ...],
+    present: tuple[AbsentRange, ...],
     clip_path: Path | None,
     prompt_file: Path | None,
     save_prompt: Path | None,
@@ -117,8 +125,8 @@ def command(
     is. 'earvid qc' shows which frames to correct.
 
     Where --absent says that the ear is not, its mask is empty, and if one was seen there, what
-    follows is tracked anew, up to the next keyframe. What was said wrongly is taken back with a
-    prompt file that has fewer "absent" ranges, given by --prompt alone.
+    follows is tracked anew, up to the next keyframe. What was said wrongly is taken back with
+    --present, or with a prompt file that has fewer "absent" ranges, given by --prompt alone.
 
     \b
     Examples:
@@ -131,7 +139,7 @@ def command(
     _refuse_modes(landmarks)
     if save_prompt is None:
         refuse_given(ctx, "without --save-prompt", "overwrite")
-    said = read_correction(ctx.meta[ITEMS], ear, frame, absent, prompt_file)
+    said = read_correction(ctx.meta[ITEMS], ear, frame, absent, present, prompt_file)
     from earvid.pipeline.again import prompt_of, settings_of
     from earvid.prompt import Prompt
     from earvid.store import Store, settle

@@ -22,7 +22,7 @@ AbsentRange = tuple[int, int | None]
 
 
 def absent_range(text: str) -> AbsentRange:
-    """Parse the value of ``--absent``."""
+    """Parse the value of ``--absent`` or ``--present``."""
     from earvid.prompt import parse_range
 
     try:
@@ -40,12 +40,14 @@ class Correction:
         frame: that is wrong.
         given: what is on it.
         absent: frames on which the ear is not.
+        present: frames on which nobody says so any more.
     """
 
     ear: str | None
     frame: int | None
     given: FramePrompt | None
     absent: tuple[AbsentRange, ...]
+    present: tuple[AbsentRange, ...]
 
     def apply(self, before: Prompt, store: Store) -> Prompt:
         """The corrected prompt; what may surprise is said.
@@ -57,11 +59,15 @@ class Correction:
         Raises:
             UsageError, PromptError: one sentence on what makes no sense.
         """
-        from earvid.pipeline.again import with_keyframe
+        from earvid.pipeline.again import with_ear, with_keyframe
 
         prompt = self._without(before, store) if self.absent else before
+        if self.present:
+            known = {} if self.frame is None or self.given is None else {self.frame: self.given}
+            return with_ear(prompt, self.ear, self._within("--present", self.present, store), known)
         if self.frame is None or self.given is None:
             return prompt
+        self._check_absence(before, self.frame)
         if _is_tracked_box(store, self.ear, self.frame, self.given):
             say(SAME_BOX)
         return with_keyframe(prompt, self.ear, self.frame, self.given)
@@ -70,9 +76,7 @@ class Correction:
         from earvid.pipeline.again import without_ear
 
         count = len(store)
-        ranges = tuple((start, count if stop is None else stop) for start, stop in self.absent)
-        if late := [start for start, _ in ranges if start >= count]:
-            raise UsageError(f"--absent {late[0]}: is beyond the clip, which has {count} frames.")
+        ranges = self._within("--absent", self.absent, store)
         prompt, dropped = without_ear(before, self.ear, ranges)
         ear = next(one for one in prompt.objects if self.ear in (None, one.name))
         if dropped and not ear.frames and self.given is None and ear.absent != ((0, count),):
@@ -85,12 +89,32 @@ class Correction:
             say(f"{ear.name} is no longer prompted on {_keyframes(dropped)}.")
         return prompt
 
+    def _check_absence(self, prompt: Prompt, frame: int) -> None:
+        """See that nobody said that the ear is not where it is said to be now."""
+        for one in prompt.objects:
+            for start, stop in one.absent if self.ear in (None, one.name) else ():
+                if start <= frame < stop:
+                    raise UsageError(
+                        f"{one.name} is said to be absent on frame {frame}; take that back with "
+                        f"--present {start}:{stop}, or a part of it, beside this."
+                    )
+
+    def _within(
+        self, option: str, ranges: tuple[AbsentRange, ...], store: Store
+    ) -> tuple[tuple[int, int], ...]:
+        """Ranges with both ends."""
+        count = len(store)
+        if late := [start for start, _ in ranges if start >= count]:
+            raise UsageError(f"{option} {late[0]}: is beyond the clip, which has {count} frames.")
+        return tuple((start, count if stop is None else stop) for start, stop in ranges)
+
 
 def read_correction(
     items: Sequence[tuple[Any, str]],
     ear: str | None,
     frame: int | None,
     absent: tuple[AbsentRange, ...],
+    present: tuple[AbsentRange, ...],
     prompt_file: Path | None,
 ) -> Correction:
     """Put together what the options say; nothing, where a prompt file says it all.
@@ -106,7 +130,7 @@ def read_correction(
             "Nothing says where the ear is on that frame; give --box, --point, --mask or "
             "--landmarks."
         )
-    silent = not items and not absent
+    silent = not items and not absent and not present
     if silent and prompt_file is None:
         raise UsageError(
             "Nothing says where the ear is; give --frame with --box, --point, --mask or "
@@ -115,7 +139,7 @@ def read_correction(
     if silent and ear is not None:
         raise UsageError("--ear does nothing here: the file of --prompt names the ears.")
     given = None if frame is None else _frame_prompt(items, frame)
-    return Correction(ear, frame, given, absent)
+    return Correction(ear, frame, given, absent, present)
 
 
 def _frame_prompt(items: Sequence[tuple[Any, str]], frame: int) -> FramePrompt:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from earvid.cli.found import keep, save_option
+from earvid.cli.found import check_place, keep, save_option
 from earvid.cli.messages import hush_opencv, say
 from earvid.cli.options import FILE, as_path
 from earvid.cli.progress import progress_bar
@@ -74,9 +74,10 @@ def command(
 
     detector = load_detector()
     with Clip.open(clip) as source:
-        for path, suffix in ((png, ".png"), (save_prompt, ".json")):
-            if path is not None:
-                checked_output(path, suffix, source=source.info.path, overwrite=overwrite)
+        if png is not None:
+            checked_output(png, ".png", source=source.info.path, overwrite=overwrite)
+        if save_prompt is not None:
+            check_place(save_prompt)
         with progress_bar(f"{clip.name}: looking for ears") as progress:
             ears = find_ears(source, detector, progress=progress)
         judged = judge_ears(source, ears, verifier=_second_look())

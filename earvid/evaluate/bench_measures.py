@@ -161,8 +161,13 @@ def spent_seconds() -> float:
 
 def helper_bytes() -> int:
     """The most memory that the processes had which this one started and which still run."""
-    files = Path("/proc/self/task").glob("*/children")
-    return sum(_status("VmHWM", pid) for file in files for pid in file.read_text().split())
+    total = 0
+    for file in Path("/proc/self/task").glob("*/children"):
+        try:
+            total += sum(_status("VmHWM", pid) for pid in file.read_text().split())
+        except OSError:  # of a thread that has just ended
+            continue
+    return total
 
 
 def peak_bytes() -> int:

@@ -13,7 +13,7 @@ Frames by hand are never left out in favor of others, where only some frames of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -61,13 +61,19 @@ class StoreSource:
 
     @cached_property
     def corrected(self) -> frozenset[int]:
-        """Frames on which at least one ear was corrected by hand."""
-        return frozenset().union(*self.by_hand.values())
+        """Frames on which somebody said by hand where an ear is, rather than that it is not."""
+        return frozenset().union(*(self._shown(ear, ts) for ear, ts in self.by_hand.items()))
 
     @cached_property
     def scored(self) -> frozenset[int]:
-        """All other frames."""
-        return frozenset().union(*self.frames.values()) - self.corrected
+        """Other frames on which an ear was seen."""
+        seen = (self._shown(ear, frames) for ear, frames in self.frames.items())
+        return frozenset().union(*seen) - self.corrected
+
+    def _shown(self, ear: int, frames: Iterable[int]) -> frozenset[int]:
+        """Frames on which nobody said that an ear is absent."""
+        out = self.store.ruled_out[:, self.store.object_ids.index(ear)]
+        return frozenset(t for t in frames if not out[t])
 
     @property
     def mark(self) -> str:

@@ -14,7 +14,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -27,6 +27,8 @@ from earvid.landmarks.chart import Cover, gray_of
 from earvid.landmarks.state import load_state
 from earvid.landmarks.track import LandmarkResult, LandmarkTrack
 
+_READY = "ready"
+_BROKEN = (EOFError, OSError, pickle.UnpicklingError)
 _LOST = "The process that follows landmarks has ended; run the same again, and it goes on."
 
 
@@ -50,18 +52,13 @@ class Follower(Protocol):
 class LandmarkProcess:
     """A process that follows landmarks; it ends with the context, or with this process.
 
-    It starts while the caller goes on, and is waited for when it is first needed.
+    It starts while the caller goes on, and is waited for when it is first needed. Where no process
+    can be started, tracks are followed in this one.
     """
 
     def __init__(self) -> None:
-        roots = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, roots))},
-            start_new_session=True,  # Ctrl-C is for this process, which ends that one
-        )
+        self._process = _started()
+        self._ready = False
         self._tracks = 0
 
     def __enter__(self) -> LandmarkProcess:
@@ -73,8 +70,7 @@ class LandmarkProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.kill()  # it holds nothing that is not asked for in time
-        self._process.communicate()
+        self._end()
 
     def take(self, track: LandmarkTrack, *, instead: Follower | None = None) -> Follower:
         """Go on with a track there.
@@ -82,7 +78,12 @@ class LandmarkProcess:
         Args:
             track: must not be used any more.
             instead: one that is not needed any more.
+
+        Returns:
+            what follows from now on; the track itself where no process could be started.
         """
+        if not self._is_there():
+            return track
         self._tracks += 1
         far = _FarTrack(self, self._tracks, track.trust)
         self.ask(far.number, "take", track.dump())
@@ -97,15 +98,40 @@ class LandmarkProcess:
             LostProcessError: the process has ended.
             EarvidError: what the track raised.
         """
+        if not self._is_there() or self._process is None:
+            raise LostProcessError(_LOST)
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
             _send(self._process.stdin, (number, what, values))
             answer = pickle.load(self._process.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
+        except _BROKEN as error:
             raise LostProcessError(_LOST) from error
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+    def _is_there(self) -> bool:
+        """Whether there is a process that can be asked; waits until it has started."""
+        if self._process is None or self._ready:
+            return self._process is not None
+        assert self._process.stdout is not None
+        try:
+            self._ready = pickle.load(self._process.stdout) == _READY
+        except _BROKEN:
+            self._end()
+        return self._ready
+
+    def _end(self) -> None:
+        """End the process, which holds nothing that is not asked for in time."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):  # of what could not be sent any more
+                if pipe is not None:
+                    pipe.close()
+        self._process = None
 
 
 class _FarTrack:
@@ -128,6 +154,24 @@ class _FarTrack:
         return self._process.ask(self.number, what, *values)
 
 
+def _started() -> subprocess.Popen[bytes] | None:
+    """A process that imports what this one would; None where none can be started."""
+    if not sys.executable or getattr(sys, "frozen", False):  # of such, Python is but a part
+        return None
+    # Isolated, for else the current folder and whatever lies in it would come first.
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import main; main()"
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for this process, which ends that one
+        )
+    except OSError:
+        return None
+
+
 def _send(pipe: Any, message: Any) -> None:
     pickle.dump(message, pipe, protocol=pickle.HIGHEST_PROTOCOL)
     pipe.flush()
@@ -135,11 +179,12 @@ def _send(pipe: Any, message: Any) -> None:
 
 def _serve(asked: BinaryIO, answers: BinaryIO) -> None:
     """Answer until nobody asks any more."""
+    _send(answers, _READY)
     tracks: dict[int, LandmarkTrack] = {}
     while True:
         try:
             number, what, values = pickle.load(asked)
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):  # whoever asked has ended, perhaps in a word
             return
         try:
             answer = _answer(tracks, number, what, values)
@@ -170,7 +215,3 @@ def main() -> None:
         _serve(sys.stdin.buffer, answers)
     except BrokenPipeError:
         os._exit(0)  # nobody listens; there is nothing to flush
-
-
-if __name__ == "__main__":
-    main()

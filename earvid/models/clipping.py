@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from earvid.errors import ModelError
 
 _STAYS = (
-    "This model is arranged for this processor, and cannot be saved or copied: load it with "
-    "tuned=False for that."
+    "A network that is arranged for a processor cannot be saved or copied; its weights are in the "
+    "file that it was loaded from (load_model has tuned=False for one that can)."
 )
 
 

@@ -72,10 +72,11 @@ def _direction(store: Store, ear: ObjectPrompt, before: int, after: int) -> int:
 
     Masks are conditioned on the frames that were tracked just before them.
     """
-    column, keyframes = store.object_ids.index(ear.id), [-1, *ear.frames]
+    column = store.object_ids.index(ear.id)
     for t in range(before + 1, after):
         memory = store.tracks.memory[t, column]
-        recent = memory[~np.isin(memory, keyframes)]
+        # What lies beyond is keyframes, some of which may have been taken back since.
+        recent = memory[(memory > before) & (memory < after)]
         if len(recent):
             return 1 if recent[np.abs(recent - t).argmin()] < t else -1
     return 1

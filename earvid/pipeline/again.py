@@ -11,6 +11,7 @@ from earvid.errors import EarvidError, PromptError, StoreError, UsageError
 from earvid.models import QUANTIZE
 from earvid.pipeline.settings import TrackSettings
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
+from earvid.prompt._absent import taken_back
 from earvid.prompt._json_in import objects_from_document
 from earvid.store import Store
 from earvid.video import ReaderName
@@ -113,6 +114,34 @@ def without_ear(
     frames = {t: given for t, given in one.frames.items() if not out.is_absent(t)}
     dropped = tuple(t for t in one.frames if t not in frames)
     return _with(prompt, replace(one, frames=frames, absent=out.absent)), dropped
+
+
+def with_ear(
+    prompt: Prompt,
+    ear: str | None,
+    ranges: Sequence[tuple[int, int]],
+    keyframes: Mapping[int, FramePrompt],
+) -> Prompt:
+    """The same prompt with fewer frames on which an ear is said to be absent.
+
+    Args:
+        prompt: the prompt.
+        ear: name of the ear; None where there is one.
+        ranges: half-open ranges of frames on which nobody says so any more.
+        keyframes: what is known of the ear there, or elsewhere.
+
+    Raises:
+        UsageError: there is no such ear, or it is not clear which, or nobody said that it is
+            absent there.
+        PromptError: nothing is left that says where the ear is.
+    """
+    one = _chosen(prompt, ear)
+    absent = taken_back(one.absent, ranges)
+    if absent == one.absent:
+        raise UsageError(f"Nobody said that {one.name} is absent on these frames.")
+    known = {t: _merged(one.frames[t], new) if t in one.frames else new for t, new in
+             keyframes.items()}  # fmt: skip
+    return _with(prompt, replace(one, frames={**one.frames, **known}, absent=absent))
 
 
 def _chosen(prompt: Prompt, ear: str | None) -> ObjectPrompt:

@@ -140,12 +140,14 @@ def find_changes(
     Raises:
         StoreError: it is not a correction; the sentence says why.
     """
-    if prompt.digest() in lineage["earlier"] and not by_hand:
-        raise StoreError(
-            f"{path} was corrected since it had this prompt: give the corrected one, go back to "
-            f"this one with 'earvid correct' and --prompt, or replace the store with --overwrite."
-        )
     then, now = lineage["keyframes"], keyframe_digests(prompt)
+    if prompt.digest() in lineage["earlier"] and not by_hand:
+        kept = all(old.keys() <= now.get(ear, {}).keys() for ear, old in then.items())
+        way = "go back to this one with 'earvid correct' and --prompt, " if kept else ""
+        raise StoreError(
+            f"{path} was corrected since it had this prompt: give the corrected one, {way}or "
+            f"replace the store with --overwrite."
+        )
     if lost := sorted(then.keys() - now.keys(), key=int):
         raise _no_correction(path, f"keeps every ear, and object {lost[0]} is missing")
     keyframes: dict[int, tuple[int, ...]] = {}

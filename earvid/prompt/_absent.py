@@ -54,6 +54,18 @@ def merged(ranges: Iterable[Sequence[int]]) -> Ranges:
     return tuple(joined)
 
 
+def taken_back(ranges: Ranges, others: Iterable[tuple[int, int]]) -> Ranges:
+    """What is left of ranges without others."""
+    for low, high in others:
+        ranges = tuple(
+            part
+            for start, stop in ranges
+            for part in ((start, min(stop, low)), (max(start, high), stop))
+            if part[0] < part[1]
+        )
+    return ranges
+
+
 def holds(ranges: Ranges, frame: int) -> bool:
     """Whether a frame is in one of some ranges."""
     return any(start <= frame < stop for start, stop in ranges)

@@ -18,6 +18,7 @@ from earvid.video.names import IMAGES, is_image, videos_in
 FPS = 30.0
 _UNREADABLE = (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError)
 _ORIENTATION = 0x0112  # EXIF tag
+_PICTURES = 3  # images beside a video that are no clip
 _TURNS = {
     1: Orientation(),
     2: Orientation(mirror_x=True),
@@ -122,9 +123,9 @@ def _files(path: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
         found, videos = list(filter(is_image, path.iterdir())), videos_in(path)
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}; check its rights.") from error
-    # A single image beside a video is a picture of it, such as a contact sheet, and so are those
-    # beside several. Many beside one are frames, whichever was made of the other.
-    if len(videos) > 1 or (videos and len(found) <= 1):
+    # A few images beside a video are pictures of it, such as a contact sheet, and so are all beside
+    # several. Many beside one are frames, whichever was made of the other.
+    if len(videos) > 1 or (videos and len(found) <= _PICTURES):
         raise VideoError(
             f"{path} is a folder of videos, such as {min(videos).name}, and no clip: name one of "
             f"them, or track all with: earvid batch {shlex.quote(str(path))}"

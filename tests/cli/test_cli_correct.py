@@ -213,6 +213,25 @@ def test_an_ear_is_not_there(store, tracked, here, capfd, ear_box):
     assert Store.open(store).tracks.area[[0, 1, 10, 11], 0].all()
 
 
+def test_an_absence_is_taken_back(store, tracked, capfd, ear_box):
+    assert call(capfd, "correct", store, "--absent", "8:11").code == 0
+    typed = ["correct", store, "--frame", 9, "--box", ear_box]
+    said = call(capfd, *typed)
+    assert said.code == 2 and "take that back with --present 8:11" in said.err
+    said = call(capfd, *typed, "--present", "9:")
+    assert said.code == 0, said.err
+    assert Store.open(store).tracks.area[:, 0].astype(bool).tolist() == [t != 8 for t in range(12)]
+    said = call(capfd, "correct", store, "--present", "9:")
+    assert said.code == 2 and "Nobody said that ear is absent" in said.err
+    assert call(capfd, "correct", store, "--present", ":").code == 0
+    assert Store.open(store).tracks.area[:, 0].all()
+    assert call(capfd, "correct", store, "--absent", ":").code == 0
+    said = call(capfd, "correct", store, "--present", ":")
+    assert said.code == 1 and "it has no frames" in said.err
+    assert call(capfd, *typed, "--present", ":").code == 0
+    assert Store.open(store).tracks.area[:, 0].all()
+
+
 def test_an_only_keyframe_is_put_elsewhere_and_an_ear_taken_out(store, here, capfd, ear_box):
     x0, y0, x1, y1 = (float(value) for value in ear_box.split(","))
     said = call(capfd, "correct", store, "--frame", 5, "--box", f"{x0},{y0},{x1},{y1 - 6}")

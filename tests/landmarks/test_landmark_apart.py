@@ -1,6 +1,8 @@
 """Landmarks that are followed in a process of their own."""
 
 import os
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +115,33 @@ def test_it_ends_with_whoever_started_it(how):
     while running(helper):
         assert time.monotonic() < until, "it is still there"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("python", ["", "/nowhere/python", shutil.which("false")])
+def test_where_no_process_can_be_started_they_are_followed_here(film, monkeypatch, python):
+    monkeypatch.setattr(sys, "executable", python)
+    with LandmarkProcess() as process:
+        track = start(film[0])
+        assert process.take(track) is track
+        assert process.take(track) is track
+        with pytest.raises(LostProcessError):
+            process.ask(1, "dump")
+
+
+def test_files_of_the_current_folder_are_not_run(film, tmp_path, monkeypatch):
+    (tmp_path / "cv2.py").write_text("raise SystemExit('this is somebody else's')")
+    monkeypatch.chdir(tmp_path)
+    with LandmarkProcess() as process:
+        far = process.take(start(film[0]))
+        assert not isinstance(far, LandmarkTrack)
+        assert far.step(film[1].image).visible.any()
+
+
+def test_half_a_message_ends_it_in_peace(process):
+    process._is_there()
+    process._process.stdin.write(pickle.dumps((1, "step", (np.zeros(10**6),)))[:1000])
+    process._process.stdin.close()
+    assert process._process.wait(30) == 0
 
 
 @POSIX

@@ -55,7 +55,7 @@ def test_a_convolution_with_its_clip(groups, kernel, stride, bias, clipped, dtyp
 def test_a_model_that_would_lose_its_weights_cannot_be_saved_or_copied():
     model = load_model().model
     for wrong in (model.state_dict, lambda: copy.deepcopy(model), lambda: pickle.dumps(model)):
-        with pytest.raises(ModelError, match="tuned=False"):
+        with pytest.raises(ModelError, match="cannot be saved or copied"):
             wrong()
     assert copy.deepcopy(load_model(tuned=False).model).state_dict()
 

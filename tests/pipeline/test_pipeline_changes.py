@@ -114,6 +114,23 @@ def frames_of(ranges):
     return {t for start, stop in ranges for t in range(start, stop)}
 
 
+def test_a_keyframe_that_was_taken_back_says_nothing_of_the_direction():
+    """Masks that were made while it was there still name it among their memories."""
+
+    class Corrected(Made):
+        @property
+        def tracks(self):
+            tracks = super().tracks
+            tracks.memory[:, 0, 2] = 20  # which was a keyframe then
+            return tracks
+
+    store = Corrected({5, 15}, set(range(40)), False)
+    before = Prompt((replace(ear(1, {5: HERE, 15: HERE}), absent=((18, 24),)),))
+    after = Prompt((replace(before.objects[0], absent=((9, 11), (18, 24))),))
+    fills = all_fills(store, after, changes(before, after))
+    assert [(fill.keyframe, list(fill.kept)) for fill in fills] == [(5, list(range(9, 15)))]
+
+
 @given(
     keyframes=st.sets(st.integers(0, 39), min_size=1, max_size=3),
     then=st.lists(RANGE, max_size=2),
