@@ -37,7 +37,7 @@ class Plan:
     @classmethod
     def make(cls, prompt: Prompt, frame_count: int, shard_length: int) -> Plan:
         """Plan a clip of ``frame_count`` frames."""
-        keyframes = [ear.first_keyframe for ear in prompt.objects if ear.frames] or [0]
+        keyframes = [ear.first_keyframe for ear in prompt.objects]
         shards = -(-max(keyframes) // shard_length)
         return cls(
             min(keyframes), min(frame_count, shards * shard_length), frame_count, shard_length
