@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, BinaryIO, Protocol, cast
 
 import cv2
@@ -64,12 +63,7 @@ class LandmarkProcess:
     def __enter__(self) -> LandmarkProcess:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
 
     def take(self, track: LandmarkTrack, *, instead: Follower | None = None) -> Follower:

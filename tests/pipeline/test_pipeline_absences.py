@@ -1,15 +1,14 @@
 """Frames on which a person says that an ear is not: tracked, corrected and taken back."""
 
-import signal
 import subprocess
 import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from pipeline_killed import run_and_kill
 
 from earvid.errors import StoreError
 from earvid.models import load_model
@@ -244,27 +243,13 @@ def test_a_keyframe_is_taken_back_by_an_absence(tmp_path, clip, model, plain):
         track(clip, ears(5, absent=((13, 18),)), store, settings=SETTINGS, model=model)
 
 
-CHILD = """
-import os, signal, sys
-from earvid.pipeline import TrackSettings, track
-from earvid.prompt import Prompt
-clip, prompt, store, name = sys.argv[1:5]
-def kill(event, args):
-    if event == "os.rename" and os.path.join(store, name) == str(args[1]):
-        os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(kill)
-settings = TrackSettings(shard_bytes=8 * 160 * 120, reader="pyav", landmarks="none")
-track(clip, Prompt.load(prompt), store, settings=settings)
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a POSIX signal")
 @pytest.mark.parametrize("name", ["tracks/status/c/2", "tracks/status/c/0"])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path, clip, model, name):
     prompt = ears(12, absent=((2, 5), (14, 18)))
     prompt.save(tmp_path / "p.json")
     store, whole = tmp_path / "s.zarr", tmp_path / "whole.zarr"
-    kill(clip, tmp_path / "p.json", store, name)
+    run_and_kill(clip, tmp_path / "p.json", store, name, SETTINGS)
     assert check(clip, prompt, store, settings=SETTINGS) == (store, "resume")
     for path in (store, whole):
         track(clip, prompt, path, settings=SETTINGS, model=model)
@@ -277,14 +262,11 @@ def test_a_killed_correction_goes_on_likewise(tmp_path, clip, model, plain, shar
     prompt = ears(5, absent=(AWAY,))
     prompt.save(tmp_path / "p.json")
     store = copy(plain(5), tmp_path / "s.zarr")
-    kill(clip, tmp_path / "p.json", store, f"state/correction/tracks/status/c/{shard}")
+    run_and_kill(
+        clip, tmp_path / "p.json", store, f"state/correction/tracks/status/c/{shard}", SETTINGS
+    )
     assert compare(plain(5), store) == []
     whole = copy(plain(5), tmp_path / "whole.zarr")
     for path in (store, whole):
         track(clip, prompt, path, settings=SETTINGS, model=model)
     assert compare(whole, store) == [] and not (store / "state").exists()
-
-
-def kill(clip, prompt, store, name):
-    command = [sys.executable, "-c", textwrap.dedent(CHILD), clip, prompt, store, name]
-    assert subprocess.run(command).returncode == -signal.SIGKILL

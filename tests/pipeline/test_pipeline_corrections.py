@@ -1,15 +1,14 @@
 """Complete stores, corrected with the embedded model on a small real clip."""
 
-import signal
 import subprocess
 import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from pipeline_killed import run_and_kill
 
 from earvid.errors import StoreError
 from earvid.models import load_model
@@ -157,21 +156,6 @@ def test_stopped_and_run_again_it_is_as_if_nothing_had_happened(
     assert compare(after, store) == []
 
 
-CHILD = """
-import os, signal, sys
-from pathlib import Path
-from earvid.pipeline import TrackSettings, track
-from earvid.prompt import Prompt
-clip, prompt, store, name = sys.argv[1:5]
-def kill(event, args):
-    if event == "os.rename" and os.path.join(store, name) == str(args[1]):
-        os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(kill)
-settings = TrackSettings(shard_bytes=4 * 160 * 120, reader="pyav")
-track(clip, Prompt.load(prompt), store, settings=settings)
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a POSIX signal")
 @pytest.mark.parametrize(
     ("name", "mixed"),
@@ -185,8 +169,7 @@ def test_killed_while_it_takes_its_place(tmp_path, stores, clip, model, name, mi
     before, after = stores
     store = copy(before, tmp_path / "s.zarr")
     AFTER.save(tmp_path / "p.json")
-    command = [sys.executable, "-c", textwrap.dedent(CHILD), clip, tmp_path / "p.json", store, name]
-    assert subprocess.run(command).returncode == -signal.SIGKILL
+    run_and_kill(clip, tmp_path / "p.json", store, name, SHARDS_OF_4)
     if mixed:
         with pytest.raises(StoreError, match="took its place"):
             Store.open(store)
