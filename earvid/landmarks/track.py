@@ -116,7 +116,7 @@ class LandmarkTrack:
         """Begin on a keyframe.
 
         Args:
-            image: ``(H, W, 3)`` uint8 RGB.
+            image: ``(H, W, 3)`` uint8 RGB, or ``(H, W)`` gray.
             points: ``(K, 2)`` landmarks, frame pixels; NaN for those that are not known, at least
                 one of which is.
             cover: the mask of the ear on this frame, if it is known.

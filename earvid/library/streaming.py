@@ -110,7 +110,7 @@ def _frames(
     last = info.frame_count if stop is None else stop
     for frame in stack.enter_context(Prefetch(source.frames(first, last), AHEAD)):
         result = session.skip(frame.index) if frame.damaged else session.step(frame)
-        record = maker.record(frame.image, result, marks.step(frame, result))
+        record = maker.record(frame.gray, result, marks.step(frame, result))
         values = {name: np.asarray(getattr(record, name)) for name in PER_FRAME}
         corrected = [_is_revisited(ear, frame.index) for ear in prompt.objects]
         yield tracked_frame(frame, record.mask, values, objects, corrected)

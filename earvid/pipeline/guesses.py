@@ -166,7 +166,7 @@ def _guess(
     if box is None or frame.damaged or max(box[2] - box[0], box[3] - box[1]) < TINY:
         return GuessedLandmarks(ear.id, first, 0.0)
     guess = guess_landmarks(frame.image, box, mask=mask, model=model)
-    height, width = frame.image.shape[:2]
+    width, height = frame.size
     within = (guess.points >= -0.5) & (guess.points <= (width - 0.5, height - 0.5))
     inside: NDArray[np.bool_] = np.asarray(within.all(1))
     if guess.sure < SURE or not inside.any():

@@ -138,7 +138,7 @@ class MarkTracks:
             return LandmarkResult.lost(len(landmark_names(ear)))
         if track is None or (self._direction > 0 and given is not None and given.landmarks):
             return self._begin(ear, frame, cover)
-        return track.step(frame.image, cover)
+        return track.step(frame.gray, cover)
 
     def _begin(self, ear: ObjectPrompt, frame: Frame, cover: Cover | None) -> LandmarkResult:
         """Begin, or begin anew, on a keyframe."""
@@ -149,13 +149,13 @@ class MarkTracks:
             self._follow(ear.id, lent)
         track = self._tracks.get(ear.id)
         if track is not None and len(given.landmarks) < len(landmark_names(ear)):
-            followed = track.step(frame.image, cover)
+            followed = track.step(frame.gray, cover)
             trust = np.where(result.visible, trust, track.trust)
             result = _joined(result, followed)
         if given.landmarks:
             if cover is None or cover.empty:
                 cover = None if given.mask is None else Cover.of_mask(given.mask)
-            began = LandmarkTrack.start(frame.image, result.points, cover, given.box, trust)
+            began = LandmarkTrack.start(frame.gray, result.points, cover, given.box, trust)
             self._follow(ear.id, began)
         if ear.id not in self._first:
             self._first[ear.id] = self._tracks[ear.id].dump()
@@ -177,9 +177,9 @@ class MarkTracks:
         nearest = min(marked, key=lambda at: (abs(at - index), at))
         given = ear.frames[nearest]
         cover = None if given.mask is None else Cover.of_mask(given.mask)
-        image = self._clip.frame(nearest).image
+        gray = self._clip.frame(nearest).gray
         trust = self._marking.trusted(ear, nearest)
-        track = LandmarkTrack.start(image, _points(ear, given), cover, given.box, trust)
+        track = LandmarkTrack.start(gray, _points(ear, given), cover, given.box, trust)
         track.lose()
         return track
 

@@ -62,7 +62,7 @@ class Passes:
         self.plan = Plan.make(session.prompt, len(clip), shard_length)
         self._progress = progress or (lambda done, total: None)
         self._stages = stages
-        self._depth = max(2, min(32, QUEUE_BYTES // (3 * maker.width * maker.height)))
+        self._depth = max(2, min(32, QUEUE_BYTES // clip.frame_bytes))
         self._tracked = 0  # by this run
         self._before = 0  # by the runs that this one resumes
 
@@ -171,7 +171,7 @@ class Passes:
         if staged is not None:
             result = FrameResult(frame.index, {**result.objects, **staged.objects})
         with stage(self._stages, "write"):
-            self.writer.add(self.maker.record(frame.image, result, marks))
+            self.writer.add(self.maker.record(frame.gray, result, marks))
 
     def _stage(self, shard: int, staged: list[FrameResult], marked: dict[int, Marks]) -> None:
         blobs = {"results": dump_results(staged), "landmarks": dump_marks(marked)}

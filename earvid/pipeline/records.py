@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from earvid.landmarks.chart import gray_of
 from earvid.pipeline.marks import Marks, landmark_names
 from earvid.prompt import Prompt
 from earvid.store import CORRECTED, DONE, PROXY_STEP, FrameRecord
@@ -38,7 +39,7 @@ class RecordMaker:
         """Build the record of one frame.
 
         Args:
-            image: ``(H, W, 3)`` uint8 RGB.
+            image: ``(H, W)`` uint8 gray, or ``(H, W, 3)`` RGB.
             result: all ears of the frame.
             marks: their landmarks.
         """
@@ -128,8 +129,12 @@ class RecordMaker:
 
 
 def proxy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A small gray copy of a frame, a quarter of its size, rounded up."""
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    """A small gray copy of a frame, a quarter of its size, rounded up.
+
+    Args:
+        image: ``(H, W)`` uint8 gray, or ``(H, W, 3)`` RGB.
+    """
+    gray = gray_of(image)
     size = (-(-gray.shape[1] // PROXY_STEP), -(-gray.shape[0] // PROXY_STEP))
     small = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
     # Sensor noise would take a hundred times the bytes of the masks; 32 grays show where one is.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from earvid.tracker import roi as following
 from earvid.tracker.engine import Engine, Features, Prediction
 from earvid.tracker.looks import Vector, glimpse
 from earvid.tracker.prompts import ear_points, prompt_box, to_model_points
+from earvid.tracker.reentry import NearScout, Scout
 from earvid.tracker.results import Box, mask_box, without_specks
 from earvid.tracker.roi import Roi, RoiSettings, RoiState
 
@@ -33,6 +35,18 @@ class FrameLike(Protocol):
         """The picture."""
 
 
+@runtime_checkable
+class PartedFrame(Protocol):
+    """A frame that gives regions of its image without making all of it, as a clip's frames do."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+
+    def part(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
+        """A half-open region inside the frame, as RGB."""
+
+
 class View:
     """One frame as a model sees it; each region is encoded once, for all ears that look at it.
 
@@ -43,18 +57,45 @@ class View:
     """
 
     def __init__(self, frame: FrameLike, engine: Engine, settings: RoiSettings | None) -> None:
-        self.index, self.image = frame.index, frame.image
-        self.height, self.width = frame.image.shape[:2]
+        self.index, self._frame = frame.index, frame
+        self._parted = frame if isinstance(frame, PartedFrame) else None
+        shape = frame.image.shape if self._parted is None else self._parted.size[::-1]
+        self.height, self.width = shape[:2]
         self._engine, self._settings = engine, settings
         self._encoded: dict[Roi, Features] = {}
         self._glimpses: dict[Roi, Vector] = {}
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """The whole frame as ``(H, W, 3)`` RGB; a frame that waits to be written keeps none."""
+        return self._part(0, 0, self.width, self.height)
+
+    def shown_to(self, scout: Scout, box: Box) -> NDArray[np.uint8]:
+        """The frame as a scout needs it to describe an ear: as far as it looks, if it says so."""
+        if self._parted is None or not isinstance(scout, NearScout):
+            return self.image
+        x0, y0, x1, y1 = scout.reach(box)
+        x0, y0, x1, y1 = max(0, x0), max(0, y0), min(self.width, x1), min(self.height, y1)
+        # In its place in a picture of the frame's size, for the scout's arithmetic is then the same
+        # to the bit. Memory that nobody touches costs nothing.
+        image = np.empty((self.height, self.width, 3), np.uint8)
+        if x0 < x1 and y0 < y1:
+            image[y0:y1, x0:x1] = self._part(x0, y0, x1, y1)
+        return image
+
+    def _part(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
+        if self._parted is None:
+            return self._frame.image[y0:y1, x0:x1]
+        return self._parted.part(x0, y0, x1, y1)
 
     def features(self, region: Roi) -> Features:
         """Encode a region."""
         if region not in self._encoded:
             size = self._engine.size
-            whole = self._settings is None
-            cut = whole_frame(self.image, size) if whole else region.cut(self.image, size)
+            if self._settings is None:
+                cut = whole_frame(self.image, size)
+            else:
+                cut = region.cut_from(self._part, self.width, self.height, size)
             self._encoded[region] = self._engine.encode(cut)
             self._glimpses[region] = glimpse(cut)
         return self._encoded[region]

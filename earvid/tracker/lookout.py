@@ -55,7 +55,8 @@ class Lookout:
     def meet(self, view: View, looks: Looks, box: Box | None) -> None:
         """Learn how an ear looks on a keyframe."""
         if box is not None:
-            self.guard.meet(looks, view.index, view.image, box)
+            shown = view.shown_to(self.guard.scout, box)
+            self.guard.meet(looks, view.index, shown, box)
 
     def track(self, view: View, track: ObjectTrack, seen: Sighting) -> Sighting:
         """Judge what was seen where an ear should be; if it is lost, look where it may be."""
@@ -109,7 +110,8 @@ class Lookout:
                 continue
             if overlap(boxes[0], boxes[1]) >= self.guard.settings.shared:
                 rivals = [self._tracks[one].looks, self._tracks[other].looks]
-                hidden = self.guard.hidden(view.image, boxes[0], rivals)
+                shown = view.shown_to(self.guard.scout, boxes[0])
+                hidden = self.guard.hidden(shown, boxes[0], rivals)
                 if hidden is not None:
                     loser = (one, other)[hidden]
                     settled[loser] = self._elsewhere(view, loser, settled[loser])

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
 from earvid.tracker.engine import Engine, Features, Prediction
 from earvid.tracker.looking import View
-from earvid.tracker.looks import Image, Vector
 from earvid.tracker.memory import MemoryBank, Selection, virtual_outputs
 from earvid.tracker.object_track import ObjectTrack
 from earvid.tracker.policies import MemoryPolicy, Moment
-from earvid.tracker.results import Box
+from earvid.tracker.reentry import Scout
 from earvid.tracker.roi import Roi, RoiSettings, RoiState
 from earvid.tracker.sighting import Sighting
 
@@ -27,7 +26,7 @@ class Recall:
         policy: which memories take part.
         roi: how the crop follows each ear; ``None`` to look at the whole frame.
         direction: of the session.
-        describe: what an ear looks like, if somebody tells ears apart.
+        scout: describes what ears look like, if somebody tells them apart.
         helpers: threads in which things are computed side by side; ``None`` for none.
     """
 
@@ -35,7 +34,7 @@ class Recall:
     policy: MemoryPolicy
     roi: RoiSettings | None
     direction: int
-    describe: Callable[[Image, Box], Vector] | None
+    scout: Scout | None
     helpers: Executor | None
 
     def first(self, view: View, tracks: Mapping[int, ObjectTrack]) -> dict[int, Sighting]:
@@ -69,8 +68,8 @@ class Recall:
             if present and _believable(prediction, track.roi, self.roi):
                 box = view.box_of(prediction, region)
             present = box is not None
-        if box is not None and self.describe is not None:
-            described = self.describe(view.image, box)
+        if box is not None and self.scout is not None:
+            described = self.scout.describe(view.shown_to(self.scout, box), box)
         return Sighting(prediction, region, present, box, chosen, described)
 
     def _first(self, view: View, track: ObjectTrack, beside: Executor | None = None) -> Sighting:

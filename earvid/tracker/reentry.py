@@ -23,7 +23,7 @@ recognition by a learned embedding from DeepSORT (Wojke et al. 2017).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,22 @@ class Scout(Protocol):
 
     def describe(self, image: NDArray[np.uint8], box: Box) -> Vector:
         """Describe the ear in a box by ``(D,)`` numbers; the vector's length is 1."""
+
+
+@runtime_checkable
+class NearScout(Protocol):
+    """A scout that says how much of a frame it looks at, so that no more of it is made."""
+
+    def reach(self, box: Box) -> tuple[int, int, int, int]:
+        """The region that :meth:`Scout.describe` looks at for an ear.
+
+        Args:
+            box: of the ear, ``x0, y0, x1, y1``, pixel centers.
+
+        Returns:
+            the region ``x0, y0, x1, y1``, half open; it may reach beyond the frame. Elsewhere in
+            the image that is described, there may be anything.
+        """
 
 
 class Guard:

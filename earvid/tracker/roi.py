@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -12,6 +13,9 @@ from earvid.models.nano import PAD_COLOR
 
 USUAL = 0.97  # share of the usual side that is kept per frame
 WIDENING = 0.04  # of a waiting crop per frame
+
+Part = Callable[[int, int, int, int], NDArray[np.uint8]]
+"""Gives a region of a frame ``x0, y0, x1, y1``, half open and inside, as RGB."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +56,34 @@ class Roi:
             ``(size, size, 3)`` uint8; parts beyond the frame have the padding color.
         """
         height, width = image.shape[:2]
-        left, top = max(0, -self.x0), max(0, -self.y0)
-        right = max(0, self.x0 + self.width - width)
-        bottom = max(0, self.y0 + self.height - height)
-        part = image[
-            max(0, self.y0) : max(0, self.y0 + self.height),
-            max(0, self.x0) : max(0, self.x0 + self.width),
-        ]
-        if part.size == 0:
+        return self.cut_from(lambda x0, y0, x1, y1: image[y0:y1, x0:x1], width, height, size)
+
+    def cut_from(self, part: Part, width: int, height: int, size: int) -> NDArray[np.uint8]:
+        """Cut the region out of a frame of which no more is asked than that.
+
+        Args:
+            part: gives regions of the frame.
+            width: of the frame.
+            height: of the frame.
+            size: side of the model's input.
+
+        Returns:
+            the same as :meth:`cut`.
+        """
+        x0, y0 = max(0, self.x0), max(0, self.y0)
+        x1, y1 = min(width, self.x0 + self.width), min(height, self.y0 + self.height)
+        if x0 >= x1 or y0 >= y1:
             return np.full((size, size, 3), PAD_COLOR, np.uint8)
+        pixels = part(x0, y0, x1, y1)
+        left, right = x0 - self.x0, self.x0 + self.width - x1
+        top, bottom = y0 - self.y0, self.y0 + self.height - y1
         if left or top or right or bottom:
-            part = cv2.copyMakeBorder(  # type: ignore[assignment]
-                part, top, bottom, left, right, cv2.BORDER_CONSTANT, value=PAD_COLOR
+            pixels = cv2.copyMakeBorder(  # type: ignore[assignment]
+                pixels, top, bottom, left, right, cv2.BORDER_CONSTANT, value=PAD_COLOR
             )
         shrinks = max(self.width, self.height) > size
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(part, (size, size), interpolation=how), np.uint8)
+        return np.asarray(cv2.resize(pixels, (size, size), interpolation=how), np.uint8)
 
     def to_model(self, points: NDArray[np.floating], size: int) -> NDArray[np.float32]:
         """Map ``(P, 2)`` frame coordinates to the model's input.

@@ -84,8 +84,8 @@ class Session:
         self.policy = policy_for(model, policy)
         self.tracks = {o.id: ObjectTrack(MemoryBank(direction)) for o in prompt.objects}
         self.lookout: Lookout | None = None
-        describe = scout.describe if scout is not None and roi is not None else None
-        self._recall = Recall(self.engine, self.policy, roi, direction, describe, helpers(beside))
+        scout = None if roi is None else scout
+        self._recall = Recall(self.engine, self.policy, roi, direction, scout, helpers(beside))
         if scout is not None and roi is not None:
             guard, look = Guard(scout, reentry), self._recall.look
             self.lookout = Lookout(guard, roi, prompt, self.tracks, tuple(rivals), look)

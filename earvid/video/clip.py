@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from earvid.errors import UsageError, VideoError
 from earvid.video.digest import file_digest, files_digest
-from earvid.video.frame import ClipInfo, Frame, Image
+from earvid.video.frame import ClipInfo, Frame, Image, Pixels
 from earvid.video.image_source import is_images
 from earvid.video.opening import Opened, ReaderName, open_images, open_video
 
@@ -33,11 +33,13 @@ class Clip:
     Attributes:
         info: Facts about the clip.
         times: (N,) float64 seconds of each frame; `times[0] == 0`.
+        frame_bytes: Bytes that a frame holds as it is read, before anything is asked of it.
     """
 
     def __init__(self, opened: Opened) -> None:
         self.info: ClipInfo = opened.info
         self.times: NDArray[np.float64] = opened.times
+        self.frame_bytes: int = opened.frame_bytes
         self._source = opened.source
         self._files = opened.files
         self._closed = False
@@ -142,7 +144,7 @@ class Clip:
             return files_digest(self._files)
         return file_digest(self._files[0])
 
-    def _numbered(self, numbers: range, images: Iterator[Image | None]) -> Iterator[Frame]:
+    def _numbered(self, numbers: range, images: Iterator[Image | Pixels | None]) -> Iterator[Frame]:
         for i, image in zip(numbers, images, strict=True):
             time = float(self.times[i])
             if image is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from earvid.video.frame import Image
+from earvid.video.frame import Image, Pixels
 from earvid.video.probe import Probe
 from earvid.video.pyav_source import PyAVSource
 from earvid.video.windows import ascending, descending, window_frames
@@ -38,17 +38,17 @@ class DecordSource:
         self._size = _window_size(probed)
         self._faithful = PyAVSource(path, probed)
 
-    def forward(self, start: int, stop: int) -> Iterator[Image | None]:
+    def forward(self, start: int, stop: int) -> Iterator[Image | Pixels | None]:
         """Yield the images of frames start, start + 1, ... stop - 1."""
         for begin, end in ascending(self._keys, start, stop, self._size):
             yield from _emptied(self._window(begin, end)[::-1])
 
-    def backward(self, start: int, stop: int) -> Iterator[Image | None]:
+    def backward(self, start: int, stop: int) -> Iterator[Image | Pixels | None]:
         """Yield the images of frames stop - 1, stop - 2, ... start."""
         for begin, end in descending(self._keys, start, stop, self._size):
             yield from _emptied(self._window(begin, end))
 
-    def _window(self, start: int, stop: int) -> list[Image | None]:
+    def _window(self, start: int, stop: int) -> list[Image | Pixels | None]:
         from decord import DECORDError
 
         try:
@@ -59,7 +59,7 @@ class DecordSource:
             return list(self._faithful.forward(start, stop))
 
 
-def _emptied(images: list[Image | None]) -> Iterator[Image | None]:
+def _emptied(images: list[Image | Pixels | None]) -> Iterator[Image | Pixels | None]:
     """Take images from the end, so that memory shrinks while a window is handed out."""
     while images:
         yield images.pop()

@@ -2,34 +2,139 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from threading import Lock
+from typing import Any, Literal, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from earvid.errors import UsageError
+
 Image = NDArray[np.uint8]
+Region = tuple[int, int, int, int]  # x0, y0, x1, y1; half open
 
 
-@dataclass(frozen=True, eq=False)
+class Pixels(Protocol):
+    """Where a frame's pixels come from; any thread may ask, also several at a time."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright image."""
+
+    def image(self) -> Image:
+        """(H, W, 3) uint8 RGB, the same array every time."""
+
+    def part(self, region: Region) -> Image:
+        """A region that is inside, equal to the same region of the image."""
+
+    def gray(self) -> Image:
+        """(H, W) uint8, the same array every time."""
+
+
 class Frame:
     """One frame of a clip.
+
+    Frames that PyAV reads hold the picture as it was decoded, which is half as large as RGB, and
+    turn into RGB or gray what is asked for, when it is asked for. All of this may be done in
+    several threads at a time.
 
     Args:
         index: Position in the clip, from 0, in presentation order.
         time: Seconds from the first frame's presentation time.
-        image: (H, W, 3) uint8 RGB, upright (rotation metadata applied).
+        image: (H, W, 3) uint8 RGB, upright (rotation metadata applied); or what gives it.
         damaged: The frame could not be decoded faithfully; the image is then all zeros.
     """
 
-    index: int
-    time: float
-    image: Image
-    damaged: bool = False
+    def __init__(
+        self, index: int, time: float, image: Image | Pixels, damaged: bool = False
+    ) -> None:
+        self.index, self.time, self.damaged = index, time, damaged
+        self._pixels = ImagePixels(image) if isinstance(image, np.ndarray) else image
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright image, pixels."""
+        return self._pixels.size
+
+    @property
+    def image(self) -> Image:
+        """(H, W, 3) uint8 RGB, upright; made when it is first asked for, and kept."""
+        return self._pixels.image()
+
+    @property
+    def gray(self) -> Image:
+        """(H, W) uint8 gray, upright; made when it is first asked for, and kept.
+
+        Of a picture stored as luma and chroma it is the luma, stretched to 0..255. Otherwise, and
+        where the frame was made of an array, it is ``0.299 R + 0.587 G + 0.114 B``. Both are the
+        same, to within rounding, where luma has these weights (BT.601); that of BT.709 is a few
+        gray levels darker where the picture is red. It does not depend on what else is asked for.
+        """
+        return self._pixels.gray()
+
+    def part(self, x0: int, y0: int, x1: int, y1: int) -> Image:
+        """A region of the image, without making the rest of it.
+
+        Args:
+            x0: First column, at least 0.
+            y0: First row, at least 0.
+            x1: One after the last column, at most the width.
+            y1: One after the last row, at most the height.
+
+        Returns:
+            (y1 - y0, x1 - x0, 3) uint8 RGB, bit for bit ``image[y0:y1, x0:x1]``. It is not kept,
+            and may be a view of the image: it is not to be written to.
+
+        Raises:
+            UsageError: The region is empty or not inside the frame.
+        """
+        width, height = self.size
+        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+            raise UsageError(
+                f"The region from ({x0}, {y0}) to ({x1}, {y1}) is empty or not inside a frame of "
+                f"{width}x{height} pixels."
+            )
+        return self._pixels.part((x0, y0, x1, y1))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Frame, (self.index, self.time, self.image, self.damaged)
 
     def __repr__(self) -> str:
-        height, width = self.image.shape[:2]
+        width, height = self.size
         state = ", damaged" if self.damaged else ""
         return f"Frame({self.index}, {self.time:.3f} s, {width}x{height}{state})"
+
+
+class ImagePixels:
+    """The pixels of an RGB image; see :class:`Pixels`."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._gray: Image | None = None
+        self._lock = Lock()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        height, width = self._image.shape[:2]
+        return width, height
+
+    def image(self) -> Image:
+        """The image."""
+        return self._image
+
+    def part(self, region: Region) -> Image:
+        """A region of the image."""
+        x0, y0, x1, y1 = region
+        return self._image[y0:y1, x0:x1]
+
+    def gray(self) -> Image:
+        """The image in gray."""
+        with self._lock:
+            if self._gray is None:
+                self._gray = np.asarray(cv2.cvtColor(self._image, cv2.COLOR_RGB2GRAY), np.uint8)
+            return self._gray
 
 
 @dataclass(frozen=True)

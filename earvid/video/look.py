@@ -1,13 +1,14 @@
-"""How a clip's pictures look as stored, and turning them into upright 8-bit RGB."""
+"""How a clip's pictures look as stored, and which way up they are."""
 
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from earvid.errors import VideoError
-from earvid.video.frame import Image
+from earvid.video.frame import Image, Region
+from earvid.video.planes import can_be_cut
 
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
 
@@ -33,12 +34,28 @@ class Orientation:
         return 180 if self.mirror_y else 0
 
     def apply(self, image: Image) -> Image:
-        """Turn an (H, W, 3) image upright."""
+        """Turn an (H, W, 3) or (H, W) image upright."""
         if self == Orientation():
             return image
-        turned = image.swapaxes(0, 1) if self.transpose else image
-        turned = turned[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
-        return np.ascontiguousarray(turned)
+        turned = np.asarray(cv2.transpose(image), np.uint8) if self.transpose else image
+        if self.mirror_x or self.mirror_y:
+            how = -1 if self.mirror_x and self.mirror_y else int(self.mirror_x)
+            turned = np.asarray(cv2.flip(turned, how), np.uint8)
+        return turned
+
+    def stored(self, region: Region, size: tuple[int, int]) -> Region:
+        """Where a region of an upright image lies in the stored picture.
+
+        Args:
+            region: Half open.
+            size: Width and height of the upright image.
+        """
+        x0, y0, x1, y1 = region
+        if self.mirror_x:
+            x0, x1 = size[0] - x1, size[0] - x0
+        if self.mirror_y:
+            y0, y1 = size[1] - y1, size[1] - y0
+        return (y0, x0, y1, x1) if self.transpose else (x0, y0, x1, y1)
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,7 @@ class Look:
     height: int
     pixel_format: str
     bytes_per_picture: int
+    can_be_cut: bool
     orientation: Orientation
     interlaced: bool
     remarks: tuple[str, ...]
@@ -58,6 +76,11 @@ class Look:
         """Width and height once rotation is applied."""
         turned = self.orientation.transpose
         return (self.height, self.width) if turned else (self.width, self.height)
+
+    @property
+    def bytes_per_frame(self) -> int:
+        """What a frame holds that waits to be used: the picture, or its RGB image."""
+        return self.bytes_per_picture if self.can_be_cut else 3 * self.width * self.height
 
 
 def look_at(name: str, picture: Any, stream: Any) -> Look:
@@ -77,40 +100,11 @@ def look_at(name: str, picture: Any, stream: Any) -> Look:
         height=picture.height,
         pixel_format=picture.format.name,
         bytes_per_picture=sum(plane.buffer_size for plane in picture.planes),
+        can_be_cut=can_be_cut(picture),
         orientation=orientation,
         interlaced=picture.interlaced_frame,
         remarks=tuple(_remarks(picture, stream, orientation)),
     )
-
-
-class RgbConverter:
-    """Turns decoded pictures of one look into upright RGB images.
-
-    Matrix and range follow the picture's own tags; untagged ones are taken as BT.601 limited, as
-    ffmpeg, OpenCV and decord do. Deeper pictures are reduced to 8 bits, and transparency is
-    dropped, leaving the stored color.
-    """
-
-    def __init__(self, name: str, look: Look) -> None:
-        self._name = name
-        self._look = look
-        self._reformatter = VideoReformatter()
-
-    def __call__(self, position: int, picture: Any) -> Image:
-        """Convert the picture of one frame to (H, W, 3) uint8.
-
-        Raises:
-            VideoError: The frame's size differs from that of the first.
-        """
-        look = self._look
-        if (picture.width, picture.height) != (look.width, look.height):
-            raise VideoError(
-                f"{self._name} changes from {look.width}x{look.height} to {picture.width}x"
-                f"{picture.height} pixels at frame {position}; cut it there or convert it to "
-                "one size."
-            )
-        image = self._reformatter.reformat(picture, format="rgb24").to_ndarray()
-        return look.orientation.apply(image.astype(np.uint8, copy=False))
 
 
 def _orientation(name: str, picture: Any) -> Orientation:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from earvid.errors import VideoError
 from earvid.video.decord_source import DecordSource, refusal
-from earvid.video.frame import ClipInfo, Image
+from earvid.video.frame import ClipInfo, Image, Pixels
 from earvid.video.image_source import FPS, Images, ImageSource, list_images
 from earvid.video.index import FrameIndex
 from earvid.video.probe import Probe, probe
@@ -21,13 +21,13 @@ UNEVEN = 0.1  # of the median gap; smaller differences between gaps are rounding
 
 
 class Source(Protocol):
-    """Where images come from; None stands for a damaged frame."""
+    """Where frames come from: images, or what gives them; None stands for a damaged frame."""
 
-    def forward(self, start: int, stop: int) -> Iterator[Image | None]:
-        """Yield the images start, start + 1, ... stop - 1."""
+    def forward(self, start: int, stop: int) -> Iterator[Image | Pixels | None]:
+        """Yield the frames start, start + 1, ... stop - 1."""
 
-    def backward(self, start: int, stop: int) -> Iterator[Image | None]:
-        """Yield the images stop - 1, stop - 2, ... start."""
+    def backward(self, start: int, stop: int) -> Iterator[Image | Pixels | None]:
+        """Yield the frames stop - 1, stop - 2, ... start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +39,14 @@ class Opened:
         times: (N,) float64 seconds from the first frame.
         source: Reads the images.
         files: What the clip's digest is made of.
+        frame_bytes: What a frame holds that waits to be used.
     """
 
     info: ClipInfo
     times: NDArray[np.float64]
     source: Source
     files: tuple[Path, ...]
+    frame_bytes: int
 
 
 def open_video(path: Path, reader: ReaderName) -> Opened:
@@ -74,7 +76,8 @@ def open_video(path: Path, reader: ReaderName) -> Opened:
         variable_frame_rate=_uneven(index),
         warnings=probed.warnings,
     )
-    return Opened(info, index.seconds, source, (path,))
+    held = look.bytes_per_frame if name == "pyav" else 3 * width * height
+    return Opened(info, index.seconds, source, (path,), held)
 
 
 def open_images(path: Path) -> Opened:
@@ -102,7 +105,8 @@ def open_images(path: Path) -> Opened:
         variable_frame_rate=False,
         warnings=_warnings_of(images),
     )
-    return Opened(info, np.arange(count) / FPS, ImageSource(images), images.files)
+    held = 3 * images.width * images.height
+    return Opened(info, np.arange(count) / FPS, ImageSource(images), images.files, held)
 
 
 def _warnings_of(images: Images) -> tuple[str, ...]:
