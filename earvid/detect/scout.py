@@ -54,6 +54,10 @@ class EarScout:
         """Describe an ear; see :class:`earvid.tracker.Scout`."""
         return self.recognizer.describe(image, box)
 
+    def reach(self, box: Box) -> tuple[int, int, int, int]:
+        """How far it looks to describe an ear; see :class:`earvid.tracker.reentry.NearScout`."""
+        return self.recognizer.reach(box)
+
     def _size(self, image: NDArray[np.uint8], extent: float) -> int:
         """The smallest, which is the fastest, size at which the ear would be resolved."""
         longest = max(image.shape[:2])
@@ -62,18 +66,19 @@ class EarScout:
         return enough[0] if enough else sizes[-1]
 
 
-def load_scout(*, device: str = "cpu", dtype: str = "float32") -> EarScout:
+def load_scout(*, device: str = "cpu", dtype: str = "float32", quantize: str = "none") -> EarScout:
     """Load the recognizer that ships with earvid, and its detector when it is wanted.
 
     Args:
         device: of both.
         dtype: of the recognizer, which looks at every frame, on a CPU.
+        quantize: likewise.
 
     Raises:
         ModelError: the weights of one are missing or damaged.
     """
     detector_file()  # missing weights are told now, not in the middle of a clip
-    recognizer = load_recognizer(device=device, dtype=dtype)
+    recognizer = load_recognizer(device=device, dtype=dtype, quantize=quantize)
     return EarScout(recognizer, partial(load_detector, device=device))
 
 

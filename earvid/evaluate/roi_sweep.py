@@ -43,7 +43,7 @@ class Sessions:
         return cls(
             {loaded.model.image_size: loaded.model},
             has_alternatives(loaded.weights),
-            load_scout(device=loaded.device, dtype=loaded.numbers)
+            load_scout(device=loaded.device, dtype=loaded.numbers, quantize=loaded.quantize)
             if reentry == "anywhere"
             else None,
         )

@@ -54,16 +54,25 @@ class JoinedAttention(RoPEAttention):  # type: ignore[misc]
         """
         places = q.shape[1]
         cos, sin = self._rotation(places)
-        queries = _rotated(self.query(q), cos, sin).to(self._dtype)
+        queries = self._turned(self.query(q), cos, sin)
         keys = self.key(k)
         mapped = keys.shape[1] - num_k_exclude_rope
-        maps = keys[:, :mapped].unflatten(1, (mapped // places, places))
-        turned = _rotated(maps, cos, sin).flatten(1, 2)
-        keys = torch.cat([turned, keys[:, mapped:]], 1).to(self._dtype).transpose(1, 2)
-        values = v.to(self._dtype)
-        several = max(1, _SCORES // keys.shape[-1])
-        means = [torch.softmax(some @ keys, -1) @ values for some in _parts(queries, several)]
-        out: Tensor = self.joined(torch.cat(means, 1).to(q.dtype))
+        maps = (len(k), mapped // places, places, keys.shape[-1])
+        turned = torch.empty(keys.shape, dtype=self._dtype, device=keys.device)
+        turned[:, mapped:] = keys[:, mapped:]
+        self._turned(keys[:, :mapped].view(maps), cos, sin, turned[:, :mapped].view(maps))
+        means = map(_means, queries, turned, v.to(self._dtype))
+        out: Tensor = self.joined(torch.stack(list(means)).to(q.dtype))
+        return out
+
+    def _turned(self, x: Tensor, cos: Tensor, sin: Tensor, out: Tensor | None = None) -> Tensor:
+        """Turn pairs whose parts lie in the two halves of the last dimension."""
+        if out is None:
+            out = torch.empty(x.shape, dtype=self._dtype, device=x.device)
+        half = x.shape[-1] // 2
+        one, other = x[..., :half].float(), x[..., half:].float()
+        out[..., :half] = torch.addcmul(one * cos, other, sin, value=-1)
+        out[..., half:] = torch.addcmul(one * sin, other, cos)
         return out
 
     def _rotation(self, places: int) -> tuple[Tensor, Tensor]:
@@ -89,12 +98,6 @@ def join_attention(model: SAM2Base, dtype: torch.dtype) -> None:
                 setattr(layer, name, JoinedAttention(attention, dtype))
 
 
-def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn pairs whose parts lie in the two halves of the last dimension."""
-    one, other = x.float().chunk(2, -1)
-    return torch.cat([one * cos - other * sin, one * sin + other * cos], -1)
-
-
 def _rows(linear: nn.Linear, order: Tensor, scale: float = 1.0) -> nn.Linear:
     """A linear map with its outputs in another order, scaled."""
     weight, bias = linear.weight.detach(), linear.bias.detach()
@@ -115,6 +118,12 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     return made
 
 
-def _parts(tokens: Tensor, length: int) -> list[Tensor]:
-    """Tokens ``(B, N, C)``, at most so many at a time."""
-    return [tokens[:, at : at + length] for at in range(0, tokens.shape[1], length)]
+def _means(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Of one example, ``(N, C)``, ``(M, C)`` and ``(M, V)``: the means of values, ``(N, V)``.
+
+    Matrices rather than batches of one, for which PyTorch has faster code in bfloat16.
+    """
+    several = max(1, _SCORES // len(keys))
+    parts = (queries[at : at + several] for at in range(0, len(queries), several))
+    means = [torch.softmax(some @ keys.T, -1) @ values for some in parts]
+    return means[0] if len(means) == 1 else torch.cat(means)

@@ -32,7 +32,7 @@ class Int8Conv(LaidOut):
 
     def __init__(self, conv: nn.Conv2d, *, clipped: bool) -> None:
         super().__init__()
-        self._rounded, self._scale = _rounded(conv.weight.detach())
+        self._rounded, self._scale = round_weights(conv.weight.detach())
         self._bias, self._zeros, self._offset = _constants(conv.bias, self._rounded, self._scale)
         self._how = geometry(conv)
         self._clipped = clipped
@@ -96,7 +96,7 @@ class Int8Linear(LaidOut):
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
-        self._rounded, self._scale = _rounded(linear.weight.detach())
+        self._rounded, self._scale = round_weights(linear.weight.detach())
         self._bias, self._zeros, self._offset = _constants(linear.bias, self._rounded, self._scale)
         self._packed: dict[int, Tensor] = {}  # by threads, as above
 
@@ -164,9 +164,25 @@ def _constants(bias: Tensor | None, rounded: Tensor, scale: Tensor) -> tuple[Ten
     return bias, torch.zeros(len(scale), dtype=torch.int32), offset
 
 
-def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights as int8, and the scale of each output channel."""
-    flat = weight.float().flatten(1)
-    scale = flat.abs().amax(1).clamp(min=_TINY) / MOST
-    rounded = (flat / scale[:, None]).round().to(torch.int8)
-    return rounded.reshape(weight.shape), scale
+def round_weights(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Round weights, so that each kernel's sum over its places stays.
+
+    Kernels that look for edges have weights of both signs that cancel out where an image is flat.
+    Rounded one by one, they would see an edge everywhere.
+
+    Args:
+        weight: of a convolution, ``(O, I, h, w)``, or a linear map, ``(O, I)``.
+
+    Returns:
+        int8, and the scale of each output, ``(O,)``.
+    """
+    scale = weight.float().flatten(1).abs().amax(1).clamp(min=_TINY) / MOST
+    exact = weight.float().flatten(1) / scale[:, None]
+    if weight.dim() == 4:
+        exact = exact.reshape(-1, weight.shape[2] * weight.shape[3])
+    rounded = exact.round()
+    lacking = (exact.sum(1).round() - rounded.sum(1))[:, None]
+    rank = (exact - rounded).argsort(1).argsort(1)
+    if weight.dim() == 4:  # those that lost or gained most are rounded the other way
+        rounded += (rank >= exact.shape[1] - lacking).float() - (rank < -lacking).float()
+    return rounded.to(torch.int8).reshape(weight.shape), scale

@@ -47,14 +47,15 @@ class EfficientNetLite(nn.Module):
         stages: which ones' outputs to give, ascending, of 0 to 6: strides 2, 4, 8, 16, 16, 32, 32.
 
     Attributes:
+        given: which ones these are.
         channels: of each output.
     """
 
     def __init__(self, stages: Sequence[int]) -> None:
         super().__init__()
-        self._given = tuple(stages)
+        self.given = tuple(stages)
         self.conv_stem = _conv(3, _STEM, 3, stride=2)
-        self.bn1 = _Norm(_STEM, clipped=True)
+        self.bn1 = Norm(_STEM, clipped=True)
         widths = [_STEM, *(stage.width for stage in _STAGES)]
         self.blocks = nn.Sequential(
             *(_stage(n, widths[n], stage) for n, stage in enumerate(_STAGES[: max(stages) + 1]))
@@ -66,12 +67,12 @@ class EfficientNetLite(nn.Module):
         x, features = self.bn1(self.conv_stem(image)), []
         for n, stage in enumerate(self.blocks):
             x = stage(x)
-            if n in self._given:
+            if n in self.given:
                 features.append(x)
         return features
 
 
-class _Norm(nn.BatchNorm2d):
+class Norm(nn.BatchNorm2d):
     """A batch norm with the activation that follows it, if any."""
 
     def __init__(self, channels: int, *, clipped: bool = False) -> None:
@@ -79,47 +80,71 @@ class _Norm(nn.BatchNorm2d):
         self.act = nn.ReLU6(inplace=True) if clipped else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` likewise."""
         out: Tensor = self.act(super().forward(x))
         return out
 
 
-class _Separable(nn.Module):
-    """A convolution of each channel by itself, then one of all channels at each place."""
+Layer = tuple[nn.Conv2d, Norm]
+
+
+class Separable(nn.Module):
+    """A convolution of each channel by itself, then one of all channels at each place.
+
+    Attributes:
+        adds: whether what it was given is added to what comes out.
+    """
+
+    adds = False
 
     def __init__(self, inside: int, outside: int, kernel: int, stride: int) -> None:
         super().__init__()
         self.conv_dw = _conv(inside, inside, kernel, stride, groups=inside)
-        self.bn1 = _Norm(inside, clipped=True)
+        self.bn1 = Norm(inside, clipped=True)
         self.conv_pw = _conv(inside, outside, 1)
-        self.bn2 = _Norm(outside)
+        self.bn2 = Norm(outside)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to its channels and stride."""
         out: Tensor = self.bn2(self.conv_pw(self.bn1(self.conv_dw(x))))
         return out
 
+    def layers(self) -> list[Layer]:
+        """Its convolutions in turn, each with its norm."""
+        return [(self.conv_dw, self.bn1), (self.conv_pw, self.bn2)]
 
-class _Inverted(nn.Module):
-    """A block that is wide within, with what it was given added where it fits."""
+
+class Inverted(nn.Module):
+    """A block that is wide within, with what it was given added where it fits.
+
+    Attributes:
+        adds: whether it is.
+    """
 
     def __init__(self, inside: int, outside: int, kernel: int, stride: int) -> None:
         super().__init__()
         wide = _GROWTH * inside
         self.conv_pw = _conv(inside, wide, 1)
-        self.bn1 = _Norm(wide, clipped=True)
+        self.bn1 = Norm(wide, clipped=True)
         self.conv_dw = _conv(wide, wide, kernel, stride, groups=wide)
-        self.bn2 = _Norm(wide, clipped=True)
+        self.bn2 = Norm(wide, clipped=True)
         self.conv_pwl = _conv(wide, outside, 1)
-        self.bn3 = _Norm(outside)
-        self._adds = stride == 1 and inside == outside
+        self.bn3 = Norm(outside)
+        self.adds = stride == 1 and inside == outside
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to its channels and stride."""
         inner = self.bn2(self.conv_dw(self.bn1(self.conv_pw(x))))
         out: Tensor = self.bn3(self.conv_pwl(inner))
-        return out + x if self._adds else out
+        return out + x if self.adds else out
+
+    def layers(self) -> list[Layer]:
+        """Its convolutions in turn, each with its norm."""
+        return [(self.conv_pw, self.bn1), (self.conv_dw, self.bn2), (self.conv_pwl, self.bn3)]
 
 
 def _stage(number: int, inside: int, stage: _Stage) -> nn.Sequential:
-    block = _Separable if number == 0 else _Inverted
+    block = Separable if number == 0 else Inverted
     first = block(inside, stage.width, stage.kernel, stage.stride)
     rest = (block(stage.width, stage.width, stage.kernel, 1) for _ in range(stage.blocks - 1))
     return nn.Sequential(first, *rest)

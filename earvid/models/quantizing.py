@@ -7,12 +7,15 @@ from contextlib import ExitStack
 from functools import partial
 
 import torch
+from sam2.modeling.backbones.image_encoder import ImageEncoder
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 from earvid.errors import ModelError
 from earvid.models.clipping import put
 from earvid.models.int8 import Int8Conv, Int8Linear, check_int8
+from earvid.models.int8_lite import ByteLite, ByteReader
+from earvid.models.lite import EfficientNetLite
 from earvid.models.nano import ConvTrunk
 
 QUANTIZE = ("none", "int8")
@@ -47,21 +50,54 @@ def to_int8(model: SAM2Base, example: Tensor) -> None:
     tokens, and errors in those would be remembered.
 
     Args:
-        model: with its weights, on the CPU, without batch norms.
+        model: with its weights, on the CPU; without batch norms, unless they are those of an
+            :class:`EfficientNetLite`.
         example: a normalized image ``(1, 3, S, S)``.
 
     Raises:
         ModelError: the trunk's features do not survive it.
     """
-    trunk = model.image_encoder.trunk
-    before = trunk(example)
-    if isinstance(trunk, ConvTrunk):
-        _replace_convolutions(trunk, _clipped(trunk, example))
-    for part in (trunk, model.memory_attention, model.memory_encoder):
+    encoder = model.image_encoder
+    before = encoder(example)["backbone_fpn"]
+    if isinstance(encoder.trunk, ConvTrunk) and isinstance(encoder.trunk.body, EfficientNetLite):
+        _to_bytes(encoder)
+    else:
+        _round_trunk(encoder, example)
+    for part in (encoder.trunk, model.memory_attention, model.memory_encoder):
         _replace_linears(part)
-    for conv in model.image_encoder.neck.convs:
+    _check(before, encoder(example)["backbone_fpn"])
+
+
+def trunk_to_int8(trunk: EfficientNetLite, reader: nn.Conv2d) -> tuple[ByteLite, ByteReader]:
+    """A trunk and the convolution that reads its only output, in eight bits.
+
+    Args:
+        trunk: in evaluation mode, with its weights and its batch norms.
+        reader: the convolution.
+    """
+    body = ByteLite(trunk)
+    (output,) = body.outputs
+    return body, ByteReader(reader, output)
+
+
+def takes_bytes(model: SAM2Base) -> bool:
+    """Whether a model's image encoder takes uint8 pictures rather than normalized ones."""
+    trunk = model.image_encoder.trunk
+    return isinstance(trunk, ConvTrunk) and isinstance(trunk.body, ByteLite)
+
+
+def _to_bytes(encoder: ImageEncoder) -> None:
+    body = encoder.trunk.body = ByteLite(encoder.trunk.body)
+    for conv, output in zip(reversed(encoder.neck.convs), body.outputs, strict=True):
+        conv.conv = ByteReader(conv.conv, output)  # SAM 2's neck lists them coarsest first
+
+
+def _round_trunk(encoder: ImageEncoder, example: Tensor) -> None:
+    """Round what goes into each layer as it comes, which any trunk can stand."""
+    if isinstance(encoder.trunk, ConvTrunk):
+        _replace_convolutions(encoder.trunk, _clipped(encoder.trunk, example))
+    for conv in encoder.neck.convs:
         conv.conv = Int8Conv(conv.conv, clipped=False)
-    _check(before, trunk(example))
 
 
 def _replace_convolutions(network: nn.Module, clipped: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from earvid.models.attention import join_attention
 from earvid.models.folding import fold_norms
+from earvid.models.lite import EfficientNetLite
 from earvid.models.nano import ConvTrunk, normalize
 from earvid.models.packing import can_pack, pack, pack_convolutions, pack_linears
 from earvid.models.precision import to_bfloat16
@@ -30,7 +31,8 @@ def tune(model: SAM2Base, dtype: str, quantize: str, device: str = "cpu") -> SAM
     example = normalize(255 * torch.rand(1, 3, model.image_size, model.image_size, generator=noise))
     if isinstance(trunk, ConvTrunk):
         model = model.to(memory_format=torch.channels_last)  # about a tenth faster on a CPU
-        fold_norms(trunk, example)
+        if quantize == "none" or not isinstance(trunk.body, EfficientNetLite):
+            fold_norms(trunk, example)  # which tell the other how far its numbers reach
     fix_positions(model)
     join_norms(model)
     join_projections(model)

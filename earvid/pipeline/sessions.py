@@ -34,7 +34,9 @@ class Sessions:
         self._beside = beside
         self._loaded, self._clip, self._settings = loaded, clip, settings
         self._scout = (
-            load_scout(device=loaded.device, dtype=loaded.numbers) if settings.scouts else None
+            load_scout(device=loaded.device, dtype=loaded.numbers, quantize=loaded.quantize)
+            if settings.scouts
+            else None
         )
         self._alternatives = has_alternatives(loaded.weights)
         self._known: dict[int, ObjectTrack] = {}  # what keyframes teach, by object id

@@ -18,6 +18,7 @@ from torch import Tensor
 from earvid.errors import UsageError
 from earvid.models.nano import normalize
 from earvid.models.precision import computing, dtype_of
+from earvid.models.quantizing import takes_bytes
 from earvid.tracker.candidates import Candidates, Choice, covered, extent
 from earvid.tracker.decoder import DecoderWatch, Offer
 from earvid.tracker.memory import MemoryEntry
@@ -78,6 +79,7 @@ class Engine:
         self.size: int = model.image_size
         self.device = model.device
         self._dtype = dtype_of(model)
+        self._takes_bytes = takes_bytes(model)
         side = self.size // model.backbone_stride
         blank = torch.zeros(1, model.mem_dim, side, side, device=self.device)
         self.memory_position: Tensor = model.memory_encoder.position_encoding(blank)
@@ -86,7 +88,8 @@ class Engine:
     def encode(self, image: NDArray[np.uint8]) -> Features:
         """Encode one ``(S, S, 3)`` uint8 RGB image of the model's size."""
         tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
-        batch = normalize(tensor.permute(2, 0, 1)[None].float())
+        batch = tensor.permute(2, 0, 1)[None]
+        batch = batch if self._takes_bytes else normalize(batch.float())
         with computing(self._dtype, self.device):
             backbone = self.model.forward_image(batch)
         _, vision, positions, sizes = self.model._prepare_backbone_features(backbone)

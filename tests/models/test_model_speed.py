@@ -134,7 +134,6 @@ def test_random_weights_see_an_object():
 
 def test_int8_gives_nearly_the_same_masks(plain):
     loaded = load_model(quantize="int8")
-    assert isinstance(loaded.model.image_encoder.neck.convs[0].conv, Int8Conv)
     assert not any(isinstance(m, nn.ReLU6) for m in loaded.model.image_encoder.modules())
     agree(plain, masks(loaded.model), 0.95)
     agree(plain, masks(load_model(quantize="int8", dtype="bfloat16").model), 0.95)

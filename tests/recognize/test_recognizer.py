@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from earvid.errors import ModelError
 from earvid.models.weights import save_weights
@@ -62,6 +64,27 @@ def test_a_crop_shows_the_same_at_any_size(scale):
 def test_a_box_that_reaches_beyond_the_frame_is_padded(recognizer):
     image, _ = views(2)[0]
     assert np.isfinite(recognizer.describe(image, (-50.0, -50.0, 20.0, 60.0))).all()
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    data=st.data(),
+    extent=st.floats(4, 500),
+    fine=st.booleans(),
+)
+def test_nothing_is_looked_at_beyond_the_reach(recognizer, data, extent, fine):
+    width, height = 900, 700
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (height, width, 3), np.uint8)
+    x0, y0 = data.draw(st.floats(-40, width - 20)), data.draw(st.floats(-40, height - 20))
+    box = (x0, y0, x0 + extent, y0 + data.draw(st.floats(2, extent)))
+    box = box if fine else tuple(float(round(v)) for v in box)
+    left, top, right, bottom = recognizer.reach(box)
+    near = (slice(max(0, top), max(0, bottom)), slice(max(0, left), max(0, right)))
+    other = 255 - image
+    other[near] = image[near]
+    config = recognizer.config
+    np.testing.assert_array_equal(ear_crop(image, box, config), ear_crop(other, box, config))
 
 
 def test_other_files_are_refused(tmp_path):
