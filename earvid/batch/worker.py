@@ -111,6 +111,9 @@ def prepare_libraries(threads: int) -> None:
     import cv2
     import torch
 
+    from earvid.store import compress_in_one_thread
+
+    compress_in_one_thread()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     cv2.setNumThreads(threads)
     torch.set_num_threads(threads)

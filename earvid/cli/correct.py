@@ -192,7 +192,9 @@ def _run(
     from earvid.pipeline import check, track
     from earvid.pipeline.correct import planned
     from earvid.pipeline.report import ear_dict, summarize
+    from earvid.store import compress_in_one_thread
 
+    compress_in_one_thread()
     path = str(store.path)
     if dry_run:
         _, decision = check(clip, prompt, path, settings=settings, by_hand=True)

@@ -145,7 +145,10 @@ def _try(clip: Path, job: _Job, debug: bool) -> dict[str, Any]:
 def _run(clip: Path, job: _Job) -> dict[str, Any]:
     """Track or check one clip, and return plain values that tell what it came to."""
     from earvid.pipeline import check, track
+    from earvid.store import compress_in_one_thread
+    from earvid.video import Clip
 
+    compress_in_one_thread()
     if not clip.exists():
         raise VideoError(f"{clip} does not exist; check the path.")
     prompt, found, model = _prompt_for(clip, job)
@@ -153,7 +156,10 @@ def _run(clip: Path, job: _Job) -> dict[str, Any]:
         store, decision = check(
             clip, prompt, job.output, settings=job.settings, overwrite=job.overwrite
         )
-        return {"clip": str(clip), "store": str(store), "would": decision}
+        with Clip.open(clip, reader=job.settings.reader) as opened:
+            noticed = list(opened.info.warnings)
+        _warn(clip, noticed)
+        return {"clip": str(clip), "store": str(store), "would": decision, "warnings": noticed}
     with progress_bar(clip.name) as progress:
         report = track(
             clip,
@@ -165,11 +171,16 @@ def _run(clip: Path, job: _Job) -> dict[str, Any]:
             progress=progress,
             found=found,
         )
-    for warning in report.warnings:
-        say(f"{clip.name}: {warning}")
+    _warn(clip, report.warnings)
     for name, guess in report.guessed.items() if report.tracked else ():
         say(f"{clip.name}: {_guess(name, guess, report)}")
     return {"clip": str(clip), **report.to_dict(), **({"found": found["ears"]} if found else {})}
+
+
+def _warn(clip: Path, noticed: Sequence[str]) -> None:
+    """Say what the reader noticed about a clip."""
+    for warning in noticed:
+        say(f"{clip.name}: {warning}")
 
 
 def _guess(name: str, guess: Sureness, report: TrackReport) -> str:

@@ -31,7 +31,7 @@ from earvid.evaluate.bench_track import run_alone, run_track
 from earvid.evaluate.metrics import j_and_f
 from earvid.models import LoadedModel, load_model, random_model
 from earvid.prompt import Prompt
-from earvid.store import Store
+from earvid.store import Store, compress_in_one_thread
 
 MaskOf = Callable[[int, int], NDArray[np.bool_]]
 
@@ -82,6 +82,7 @@ def run(job: Job) -> Measures:
         return _judged(measures, truth, prompt, _packed(masks, truth))
     if row.engine == "alone":
         return run_alone(row, loaded, job.clip.video, prompt, watch)
+    compress_in_one_thread()  # as earvid track does
     with tempfile.TemporaryDirectory(dir=job.folder) as folder:
         store = Path(folder) / "bench.earvid.zarr"
         measures = run_track(row, loaded, job.clip.video, prompt, store, watch)

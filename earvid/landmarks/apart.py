@@ -27,6 +27,7 @@ from earvid.landmarks.state import load_state
 from earvid.landmarks.track import LandmarkResult, LandmarkTrack
 
 _READY = "ready"
+_PIPE = 2**20  # bytes: as much as Linux grants everybody
 _BROKEN = (EOFError, OSError, pickle.UnpicklingError)
 _LOST = "The process that follows landmarks has ended; run the same again, and it goes on."
 
@@ -155,7 +156,7 @@ def _started() -> subprocess.Popen[bytes] | None:
     # Isolated, for else the current folder and whatever lies in it would come first.
     code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import main; main()"
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-I", "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -164,6 +165,19 @@ def _started() -> subprocess.Popen[bytes] | None:
         )
     except OSError:
         return None
+    _widen(process.stdin)
+    return process
+
+
+def _widen(pipe: Any) -> None:
+    """Let a whole frame into a pipe at once, where the system can be told to.
+
+    Otherwise both sides wake each other for every 64 KiB of it.
+    """
+    with suppress(ImportError, AttributeError, OSError):  # of other systems, or for its limits
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _send(pipe: Any, message: Any) -> None:

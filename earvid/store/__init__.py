@@ -14,6 +14,7 @@ from earvid.store.reader import Store, Tracks
 from earvid.store.record import CORRECTED, DONE, PENDING, FrameRecord
 from earvid.store.spec import MAX_OBJECTS, PROXY_STEP, StoreSpec
 from earvid.store.swap import settle
+from earvid.store.threads import compress_in_one_thread
 from earvid.store.writer import StoreWriter
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "begun_correction",
     "check_fingerprint",
     "compare",
+    "compress_in_one_thread",
     "decide",
     "read_header",
     "settle",

@@ -48,7 +48,12 @@ class StoreWriter:
         self._place = place
         self._lock = lock
         self._root = zarr.open_group(place.zarr(), mode="r+", zarr_format=3)
-        self._arrays = arrays(self._root)
+        # Of images, zarr would see whether they are all background, which takes longer than to
+        # compress them.
+        self._arrays = {
+            name: array.with_config({"write_empty_chunks": True}) if array.shards else array
+            for name, array in arrays(self._root).items()
+        }
         self._state = StateFolder(place)
         self._buffers: dict[int, ShardBuffer] = {}
         self._closed = False
