@@ -138,7 +138,7 @@ def _measure(
     session = partial(
         make_session,
         alternatives=has_alternatives(loaded.weights),
-        scout=load_scout(device=loaded.device, dtype=loaded.numbers)
+        scout=load_scout(device=loaded.device, dtype=loaded.numbers, quantize=loaded.quantize)
         if reentry == "anywhere"
         else None,
     )

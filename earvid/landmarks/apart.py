@@ -170,7 +170,7 @@ def _started() -> subprocess.Popen[bytes] | None:
 
 
 def _widen(pipe: Any) -> None:
-    """Let a whole frame into a pipe at once, where the system can be told to.
+    """Let more of a frame into a pipe at once, where the system can be told to.
 
     Otherwise both sides wake each other for every 64 KiB of it.
     """

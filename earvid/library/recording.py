@@ -77,7 +77,9 @@ class Recording(Arrays):
 
         Args:
             name: ``seen``, ``absent``, ``doubtful`` (worth a look, as ``earvid qc`` flags them),
-                ``corrected``, ``keyframes``, ``done`` or ``pending``.
+                ``corrected`` (by hand: it has a keyframe other than its first there, or was said
+                not to be there, of which ``store.ruled_out`` tells), ``keyframes``, ``done`` or
+                ``pending``.
 
         Raises:
             UsageError: there is no such name.

@@ -20,6 +20,7 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 _SCORES = 2**21  # scores that are kept at a time: what fits into a processor's cache
+_LEAST = 512  # queries at a time, in any case: for fewer, reading all keys takes longer
 
 
 class JoinedAttention(RoPEAttention):  # type: ignore[misc]
@@ -123,7 +124,7 @@ def _means(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
     Matrices rather than batches of one, for which PyTorch has faster code in bfloat16.
     """
-    several = max(1, _SCORES // len(keys))
+    several = max(_LEAST, _SCORES // len(keys))
     parts = (queries[at : at + several] for at in range(0, len(queries), several))
     means = [torch.softmax(some @ keys.T, -1) @ values for some in parts]
     return means[0] if len(means) == 1 else torch.cat(means)

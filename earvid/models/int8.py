@@ -3,11 +3,15 @@
 Weights are rounded once, each output channel by a scale of its own. Activations are rounded as they
 come, by their largest value, so that no calibration is needed and the same image always gives the
 same masks; between layers with a ReLU6, whose range is known, they stay whole numbers. Only the
-multiplications are done in eight bits: sums, norms and attention stay as they are. This needs
-oneDNN, which is in every PyTorch for x86, and pays on processors with VNNI instructions.
+multiplications are done in eight bits: sums, norms and attention stay as they are. The trunk that
+ships with earvid goes further, see :mod:`earvid.models.int8_lite`. This needs oneDNN, which is in
+every PyTorch for x86, and pays on processors with VNNI instructions; on others, weights have half
+of the steps.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone uses
@@ -16,7 +20,7 @@ from torch import Tensor, nn
 from earvid.errors import ModelError
 from earvid.models.clipping import LaidOut, geometry
 
-MOST = 127  # of a rounded number, either way
+MOST = 127  # of a rounded number, either way; of weights, see most_of_weights
 ZERO = 128  # the byte that stands for zero, where activations have both signs
 RELU6 = 6.0 / 255  # scale of what comes out of a ReLU6, whose zero is the byte 0
 _TINY = 1e-8
@@ -176,13 +180,46 @@ def round_weights(weight: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         int8, and the scale of each output, ``(O,)``.
     """
-    scale = weight.float().flatten(1).abs().amax(1).clamp(min=_TINY) / MOST
+    scale = weight.float().flatten(1).abs().amax(1).clamp(min=_TINY) / most_of_weights()
     exact = weight.float().flatten(1) / scale[:, None]
-    if weight.dim() == 4:
-        exact = exact.reshape(-1, weight.shape[2] * weight.shape[3])
+    if weight.dim() == 2:
+        return exact.round().to(torch.int8), scale
+    exact = exact.reshape(-1, weight.shape[2] * weight.shape[3])
     rounded = exact.round()
     lacking = (exact.sum(1).round() - rounded.sum(1))[:, None]
+    # Those that lost or gained most are rounded the other way.
     rank = (exact - rounded).argsort(1).argsort(1)
-    if weight.dim() == 4:  # those that lost or gained most are rounded the other way
-        rounded += (rank >= exact.shape[1] - lacking).float() - (rank < -lacking).float()
+    rounded += (rank >= exact.shape[1] - lacking).float() - (rank < -lacking).float()
     return rounded.to(torch.int8).reshape(weight.shape), scale
+
+
+@cache
+def most_of_weights() -> int:
+    """The largest rounded weight with which this processor computes exactly.
+
+    Without VNNI instructions, oneDNN adds up products of two bytes in 16 bits and clips what does
+    not fit in there. Weights of half the size do fit.
+    """
+    channels = 16
+    bytes_ = torch.full((1, channels, 4, 4), 255, dtype=torch.uint8)
+    weight = torch.full((channels, channels, 1, 1), MOST, dtype=torch.int8)
+    scale, zeros = torch.ones(channels), torch.zeros(channels, dtype=torch.int32)
+    how = [1, 1], [0, 0], [1, 1], 1
+    packed = torch.ops.onednn.qconv_prepack(weight, scale, 1.0, 0, *how, list(bytes_.shape))
+    out = torch.ops.onednn.qconv2d_pointwise(
+        bytes_.contiguous(memory_format=torch.channels_last),
+        1.0,
+        0,
+        packed,
+        scale,
+        zeros,
+        torch.zeros(channels),
+        *how,
+        1.0,
+        0,
+        torch.float32,
+        "none",
+        [],
+        "",
+    )
+    return MOST if bool((out == 255 * MOST * channels).all()) else MOST // 2

@@ -57,9 +57,12 @@ class ByteConv:
 
     Args:
         conv: what it does, its batch norm included.
-        taken: what the bytes that it gets stand for; beyond an image there must be zeros.
+        taken: what the bytes that it gets stand for.
         given: what those that it makes stand for; ``None`` for float32 numbers.
         usual: ``(C,)``, what it gets on average.
+
+    Raises:
+        ValueError: what lies beyond an image, which oneDNN takes for the byte 0, is not zero.
     """
 
     def __init__(self, conv: nn.Conv2d, taken: Steps, given: Steps | None, usual: Tensor) -> None:
@@ -76,6 +79,8 @@ class ByteConv:
         self._bias = (bias.double() - added - zeros).float()
         self._zeros = torch.zeros(len(bias), dtype=torch.int32)
         self._padding, self._stride, self._dilation, self._groups = geometry(conv)
+        if any(self._padding) and taken.zero:
+            raise ValueError("a padded convolution of bytes needs the byte 0 to stand for zero")
         self._size = taken.size
         out = Steps(1.0, 0) if given is None else given
         self._out = (out.size, out.zero, torch.float32 if given is None else torch.uint8)
@@ -223,19 +228,20 @@ class _Block:
 
     def __init__(self, layers: list[ByteConv], taken: Output, given: Output, adds: bool) -> None:
         *self._inner, self._last = layers
-        self._taken, self.given, self._adds = taken.steps, given, adds
+        self._taken, self.given, self.adds = taken.steps, given, adds
 
     def __call__(self, x: Tensor) -> Tensor:
         inner = x
         for layer in self._inner:
             inner = layer(inner)
-        return self._last.onto(inner, x, self._taken) if self._adds else self._last(inner)
+        return self._last.onto(inner, x, self._taken) if self.adds else self._last(inner)
 
 
 def _stages(network: EfficientNetLite) -> Iterator[list[_Block]]:
     taken = _after_clip(network.bn1)
     for stage in network.blocks:
         blocks = list(_blocks(stage, taken))
+        assert not blocks[0].adds, "it would overwrite what the stage before gives"
         taken = blocks[-1].given
         yield blocks
 

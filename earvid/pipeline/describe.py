@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from earvid import __version__
 from earvid.models import LoadedModel
+from earvid.models.packing import can_pack
 from earvid.pipeline.guesses import Guesses, told, with_guesses
 from earvid.pipeline.origin import Origin
 from earvid.pipeline.records import keypoint_names
@@ -124,6 +127,7 @@ def _provenance(
             "device": loaded.device,
             "dtype": loaded.dtype,
             "quantize": loaded.quantize,
+            "numbers": _numbers(loaded),
             "alternatives": session.engine.alternatives,
         },
         "settings": {
@@ -135,3 +139,9 @@ def _provenance(
         "prompt": origin.prompt.to_json(),
         **({} if found is None else {"found": dict(found)}),
     }
+
+
+def _numbers(loaded: LoadedModel) -> str:
+    """The dtype of what a model computes, but for what it computes in eight bits."""
+    rounds = loaded.quantize == "int8" and can_pack(getattr(torch, loaded.numbers))
+    return loaded.numbers if rounds and loaded.tuned else loaded.dtype

@@ -58,7 +58,7 @@ def _differ(one: Any, other: Any) -> bool:
 
 def _form(array: zarr.Array[Any]) -> tuple[object, ...]:
     dimensions = getattr(array.metadata, "dimension_names", None)
-    return array.shape, array.dtype, array.chunks, array.shards, dimensions, array.compressors
+    return array.shape, array.dtype, array.chunks, array.shards, dimensions
 
 
 def _attributes(node: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from earvid.tracker.looks import Vector, glimpse
 from earvid.tracker.prompts import ear_points, prompt_box, to_model_points
 from earvid.tracker.reentry import NearScout, Scout
 from earvid.tracker.results import Box, mask_box, without_specks
-from earvid.tracker.roi import Roi, RoiSettings, RoiState
+from earvid.tracker.roi import Part, Roi, RoiSettings, RoiState
 
 ZOOM_STEPS = 3  # looks at a clicked ear, each closer than the one before
 
@@ -35,13 +35,16 @@ class FrameLike(Protocol):
         """The picture."""
 
 
-@runtime_checkable
 class PartedFrame(Protocol):
     """A frame that gives regions of its image without making all of it, as a clip's frames do."""
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""
+
+    @property
+    def gray(self) -> NDArray[np.uint8]:
+        """The frame in gray, which tells frames of clips from others that happen to have parts."""
 
     def part(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
         """A half-open region inside the frame, as RGB."""
@@ -57,10 +60,15 @@ class View:
     """
 
     def __init__(self, frame: FrameLike, engine: Engine, settings: RoiSettings | None) -> None:
-        self.index, self._frame = frame.index, frame
-        self._parted = frame if isinstance(frame, PartedFrame) else None
-        shape = frame.image.shape if self._parted is None else self._parted.size[::-1]
-        self.height, self.width = shape[:2]
+        self.index = frame.index
+        self._parted = _is_parted(frame)
+        if _is_parted(frame):
+            self._part: Part = frame.part
+            self.width, self.height = frame.size
+        else:
+            image = frame.image  # once: who knows how it is made
+            self._part = lambda x0, y0, x1, y1: image[y0:y1, x0:x1]
+            self.height, self.width = image.shape[:2]
         self._engine, self._settings = engine, settings
         self._encoded: dict[Roi, Features] = {}
         self._glimpses: dict[Roi, Vector] = {}
@@ -72,7 +80,7 @@ class View:
 
     def shown_to(self, scout: Scout, box: Box) -> NDArray[np.uint8]:
         """The frame as a scout needs it to describe an ear: as far as it looks, if it says so."""
-        if self._parted is None or not isinstance(scout, NearScout):
+        if not self._parted or not isinstance(scout, NearScout):
             return self.image
         x0, y0, x1, y1 = scout.reach(box)
         x0, y0, x1, y1 = max(0, x0), max(0, y0), min(self.width, x1), min(self.height, y1)
@@ -82,11 +90,6 @@ class View:
         if x0 < x1 and y0 < y1:
             image[y0:y1, x0:x1] = self._part(x0, y0, x1, y1)
         return image
-
-    def _part(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
-        if self._parted is None:
-            return self._frame.image[y0:y1, x0:x1]
-        return self._parted.part(x0, y0, x1, y1)
 
     def features(self, region: Roi) -> Features:
         """Encode a region."""
@@ -149,6 +152,11 @@ class View:
         mask = None if given.mask is None else _cut_mask(given.mask, region)
         points, labels = to_model_points(given, region, self._engine.size)
         return self._engine.prompt(self.index, self.features(region), region, points, labels, mask)
+
+
+def _is_parted(frame: object) -> TypeGuard[PartedFrame]:
+    """Whether a frame gives parts; asked of its class, for properties may be costly."""
+    return all(hasattr(type(frame), name) for name in ("size", "gray", "part"))
 
 
 def bounded(state: RoiState, width: int, height: int) -> RoiState:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from earvid.errors import UsageError, VideoError
 from earvid.video.digest import file_digest, files_digest
-from earvid.video.frame import ClipInfo, Frame, Image, Pixels
+from earvid.video.frame import ClipInfo, Frame, Image, ImagePixels, Pixels
 from earvid.video.image_source import is_images
 from earvid.video.opening import Opened, ReaderName, open_images, open_video
 
@@ -42,6 +42,7 @@ class Clip:
         self.frame_bytes: int = opened.frame_bytes
         self._source = opened.source
         self._files = opened.files
+        self._luma = opened.luma
         self._closed = False
         self._lock = Lock()
         self._cursor: Iterator[Frame] | None = None
@@ -151,7 +152,8 @@ class Clip:
                 blank = np.zeros((self.info.height, self.info.width, 3), np.uint8)
                 yield Frame(i, time, blank, damaged=True)
             else:
-                yield Frame(i, time, image)
+                pixels = ImagePixels(image, self._luma) if isinstance(image, np.ndarray) else image
+                yield Frame(i, time, pixels)
 
     def _check_range(self, start: int, stop: int) -> None:
         if self._closed:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from earvid.errors import UsageError
 
 Image = NDArray[np.uint8]
+Luma = tuple[float, float, float]  # weights of red, green and blue in gray
+BT601: Luma = (0.299, 0.587, 0.114)
 Region = tuple[int, int, int, int]  # x0, y0, x1, y1; half open
 
 
@@ -33,11 +35,11 @@ class Pixels(Protocol):
 
 
 class Frame:
-    """One frame of a clip.
+    """One frame of a clip; it does not change.
 
-    Frames that PyAV reads hold the picture as it was decoded, which is half as large as RGB, and
-    turn into RGB or gray what is asked for, when it is asked for. All of this may be done in
-    several threads at a time.
+    Frames that PyAV reads hold the picture as it was decoded, which mostly takes half of the memory
+    of RGB, and turn into RGB or gray what is asked for, when it is asked for. All of this may be
+    done in several threads at a time.
 
     Args:
         index: Position in the clip, from 0, in presentation order.
@@ -46,11 +48,28 @@ class Frame:
         damaged: The frame could not be decoded faithfully; the image is then all zeros.
     """
 
+    __slots__ = ("_damaged", "_index", "_pixels", "_time")
+
     def __init__(
         self, index: int, time: float, image: Image | Pixels, damaged: bool = False
     ) -> None:
-        self.index, self.time, self.damaged = index, time, damaged
+        self._index, self._time, self._damaged = index, time, damaged
         self._pixels = ImagePixels(image) if isinstance(image, np.ndarray) else image
+
+    @property
+    def index(self) -> int:
+        """Position in the clip, from 0, in presentation order."""
+        return self._index
+
+    @property
+    def time(self) -> float:
+        """Seconds from the first frame's presentation time."""
+        return self._time
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it could not be decoded faithfully; the image is then all zeros."""
+        return self._damaged
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,10 +85,10 @@ class Frame:
     def gray(self) -> Image:
         """(H, W) uint8 gray, upright; made when it is first asked for, and kept.
 
-        Of a picture stored as luma and chroma it is the luma, stretched to 0..255. Otherwise, and
-        where the frame was made of an array, it is ``0.299 R + 0.587 G + 0.114 B``. Both are the
-        same, to within rounding, where luma has these weights (BT.601); that of BT.709 is a few
-        gray levels darker where the picture is red. It does not depend on what else is asked for.
+        It is luma: of red, green and blue as much as the clip's matrix says (BT.601 where it says
+        nothing, and for arrays), from 0 to 255. Where a picture is stored as luma and chroma, it is
+        taken from there, which gives the same to within rounding. It does not depend on what else
+        is asked for.
         """
         return self._pixels.gray()
 
@@ -98,7 +117,8 @@ class Frame:
         return self._pixels.part((x0, y0, x1, y1))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Frame, (self.index, self.time, self.image, self.damaged)
+        pixels = ImagePixels(self.image, gray=self.gray)
+        return type(self), (self.index, self.time, pixels, self.damaged)
 
     def __repr__(self) -> str:
         width, height = self.size
@@ -107,12 +127,20 @@ class Frame:
 
 
 class ImagePixels:
-    """The pixels of an RGB image; see :class:`Pixels`."""
+    """The pixels of an RGB image; see :class:`Pixels`.
 
-    def __init__(self, image: Image) -> None:
-        self._image = image
-        self._gray: Image | None = None
+    Args:
+        image: (H, W, 3) uint8.
+        luma: Of the clip.
+        gray: (H, W) uint8, where it is known.
+    """
+
+    def __init__(self, image: Image, luma: Luma = BT601, gray: Image | None = None) -> None:
+        self._image, self._luma, self._gray = image, luma, gray
         self._lock = Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._image, self._luma, self._gray)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -133,8 +161,14 @@ class ImagePixels:
         """The image in gray."""
         with self._lock:
             if self._gray is None:
-                self._gray = np.asarray(cv2.cvtColor(self._image, cv2.COLOR_RGB2GRAY), np.uint8)
+                self._gray = _gray_of(self._image, self._luma)
             return self._gray
+
+
+def _gray_of(image: Image, luma: Luma) -> Image:
+    if luma == BT601:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.asarray(cv2.transform(image, np.array([luma])), np.uint8)
 
 
 @dataclass(frozen=True)

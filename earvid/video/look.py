@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from earvid.errors import VideoError
-from earvid.video.frame import Image, Region
-from earvid.video.planes import can_be_cut
+from earvid.video.frame import Image, Luma, Region
+from earvid.video.planes import can_be_cut, luma_weights
 
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
 
@@ -67,6 +67,7 @@ class Look:
     pixel_format: str
     bytes_per_picture: int
     can_be_cut: bool
+    luma: Luma
     orientation: Orientation
     interlaced: bool
     remarks: tuple[str, ...]
@@ -101,6 +102,7 @@ def look_at(name: str, picture: Any, stream: Any) -> Look:
         pixel_format=picture.format.name,
         bytes_per_picture=sum(plane.buffer_size for plane in picture.planes),
         can_be_cut=can_be_cut(picture),
+        luma=luma_weights(picture),
         orientation=orientation,
         interlaced=picture.interlaced_frame,
         remarks=tuple(_remarks(picture, stream, orientation)),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from earvid.errors import VideoError
 from earvid.video.decord_source import DecordSource, refusal
-from earvid.video.frame import ClipInfo, Image, Pixels
+from earvid.video.frame import BT601, ClipInfo, Image, Luma, Pixels
 from earvid.video.image_source import FPS, Images, ImageSource, list_images
 from earvid.video.index import FrameIndex
 from earvid.video.probe import Probe, probe
@@ -40,6 +40,7 @@ class Opened:
         source: Reads the images.
         files: What the clip's digest is made of.
         frame_bytes: What a frame holds that waits to be used.
+        luma: Weights of red, green and blue in gray, whoever reads the clip.
     """
 
     info: ClipInfo
@@ -47,6 +48,7 @@ class Opened:
     source: Source
     files: tuple[Path, ...]
     frame_bytes: int
+    luma: Luma = BT601
 
 
 def open_video(path: Path, reader: ReaderName) -> Opened:
@@ -77,7 +79,7 @@ def open_video(path: Path, reader: ReaderName) -> Opened:
         warnings=probed.warnings,
     )
     held = look.bytes_per_frame if name == "pyav" else 3 * width * height
-    return Opened(info, index.seconds, source, (path,), held)
+    return Opened(info, index.seconds, source, (path,), held, look.luma)
 
 
 def open_images(path: Path) -> Opened:

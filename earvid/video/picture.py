@@ -11,8 +11,8 @@ from earvid.video.planes import can_be_cut
 class PicturePixels:
     """The pixels of a decoded picture that can be cut; see :class:`~earvid.video.frame.Pixels`.
 
-    Gray is made from the picture, whether or not the image was made before, so that it does not
-    depend on who asks first. Once both are there, the picture is released.
+    Gray is made from the picture in any case, so that it does not depend on who asks first. Once
+    the image is there, the picture is released.
     """
 
     def __init__(self, picture: Any, convert: Converter) -> None:
@@ -30,8 +30,10 @@ class PicturePixels:
         """The image; made only once."""
         with self._lock:
             if self._image is None:
+                if self._gray is None:
+                    self._gray = self._convert.gray(self._picture)
                 self._image = self._convert.whole(self._picture)
-                self._release()
+                self._picture = None
             return self._image
 
     def gray(self) -> Image:
@@ -39,7 +41,6 @@ class PicturePixels:
         with self._lock:
             if self._gray is None:
                 self._gray = self._convert.gray(self._picture)
-                self._release()
             return self._gray
 
     def part(self, region: Region) -> Image:
@@ -52,10 +53,6 @@ class PicturePixels:
                 return self._convert.whole(self._picture)
             cut = self._convert.cut(self._picture, region)
         return self._convert.part(cut)
-
-    def _release(self) -> None:
-        if self._image is not None and self._gray is not None:
-            self._picture = None
 
 
 def pixels_of(position: int, picture: Any, convert: Converter) -> Image | Pixels:

@@ -5,7 +5,7 @@ from typing import Any
 import av
 import numpy as np
 
-from earvid.video.frame import Image, Region
+from earvid.video.frame import BT601, Image, Luma, Region
 
 # How many pixels share a sample of chroma, across and down, in formats of 8-bit planes.
 _SHARED = {
@@ -17,6 +17,12 @@ _SHARED = {
     "yuvj444p": (1, 1),
 }
 _MATRICES = {1, 2, 4, 5, 6, 7, 9}  # those of ITU-T H.273 that have luma; 2 is unspecified
+_LUMA: dict[int, Luma] = {  # by these numbers; the others have BT.601's, or nearly so
+    1: (0.2126, 0.7152, 0.0722),
+    7: (0.212, 0.701, 0.087),
+    9: (0.2627, 0.678, 0.0593),
+    10: (0.2627, 0.678, 0.0593),
+}
 _FULL = 2  # AVCOL_RANGE_JPEG
 
 
@@ -34,6 +40,11 @@ def can_be_cut(picture: Any) -> bool:
         and not picture.interlaced_frame
         and all(plane.line_size > 0 for plane in picture.planes)
     )
+
+
+def luma_weights(picture: Any) -> Luma:
+    """How much of red, green and blue is in the luma of an av.VideoFrame."""
+    return _LUMA.get(int(picture.colorspace), BT601)
 
 
 def region_of(picture: Any, region: Region) -> Any:

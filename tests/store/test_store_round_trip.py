@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +12,7 @@ from store_producer import make_record, make_spec
 
 from earvid.errors import StoreError
 from earvid.store import FrameRecord, Store, StoreSpec, StoreWriter, compare
+from earvid.store.layout import VARIABLES
 
 FIELDS = ("position", "confidence", "visible", "box", "score", "presence", "area", "memory")
 
@@ -180,3 +182,42 @@ def test_the_room_needs_no_torch_and_no_xarray() -> None:
     program = "import sys, earvid.store; print({'torch', 'sam2', 'xarray'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_frames_without_an_ear_are_written_too(tmp_path: Path) -> None:
+    """Whether all of a mask is background is not worth a look at each pixel."""
+    spec = make_spec()
+    with StoreWriter.create(tmp_path / "a.zarr", spec) as writer:
+        for index in range(spec.frame_count):
+            record = make_record(spec, index)
+            writer.add(replace(record, mask=np.zeros_like(record.mask)))
+        writer.finish({})
+    store = Store.open(tmp_path / "a.zarr")
+    assert not store.masks[:].any()
+    (mask,) = (variable for variable in VARIABLES if variable.name == "mask")
+    for shard in range(spec.shard_count):
+        assert (tmp_path / "a.zarr" / mask.chunk_key(shard)).is_file()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_zarr_compresses_in_one_thread_where_it_is_told_to(tmp_path: Path, alone: bool) -> None:
+    code = (
+        "import sys, threading\n"
+        "from test_store_round_trip import write\n"
+        "from store_producer import make_spec\n"
+        "from earvid.store import compress_in_one_thread\n"
+        f"{'compress_in_one_thread()' if alone else ''}\n"
+        "write(sys.argv[1], make_spec(shard_bytes=2**20), list(range(30)))\n"
+        "names = [thread.name for thread in threading.enumerate()]\n"
+        "print(sum('pool' in name or 'asyncio' in name for name in names))\n"
+    )
+    path = tmp_path / "a.zarr"
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+    )
+    assert (int(told.stdout) == 1) == alone
+    assert Store.open(path).complete

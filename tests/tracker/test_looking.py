@@ -114,3 +114,25 @@ def test_a_crop_is_the_same_from_the_part_as_from_the_whole(clip, x0, y0, side, 
     frame, region = clip.frame(2), Roi(x0, y0, side, side)
     part = region.cut_from(frame.part, *frame.size, size)
     assert np.array_equal(part, region.cut(clip.frame(2).image, size))
+
+
+def test_frames_of_others_are_asked_for_their_image_once(shown):
+    class Read:
+        """A frame as users have it, whose size and part are something else."""
+
+        index, size, asked = 0, 12345, 0
+
+        @property
+        def image(self):
+            self.asked += 1
+            return shown[0].image
+
+        def part(self, name):
+            raise AssertionError(name)
+
+    frame = Read()
+    view = View(frame, SimpleNamespace(size=64), RoiSettings())
+    assert (view.width, view.height) == (WIDTH, HEIGHT)
+    assert np.array_equal(view.image, shown[0].image)
+    assert view.shown_to(Near((0, 0, 9, 9)), (0, 0, 9, 9)).shape == (HEIGHT, WIDTH, 3)
+    assert frame.asked == 1
