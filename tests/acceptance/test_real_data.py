@@ -11,7 +11,7 @@ from earvid.evaluate.accuracy import judge_clips, judge_photos
 from earvid.evaluate.metrics import iou
 from earvid.evaluate.scenes import make_scenes
 from earvid.models import load_model
-from earvid.pipeline import track
+from earvid.pipeline import TrackSettings, track
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.store import Store
 from earvid.train import find_stills, load_still, select, split
@@ -47,9 +47,8 @@ def test_both_ears_of_a_talking_head_are_followed_to_both_ends(tmp_path, model, 
         )
         for i, name in about["objects"].items()
     )
-    report = track(
-        shared_data / "clips" / "d19.mp4", Prompt(ears), tmp_path / "s.zarr", model=model
-    )
+    clip, settings = shared_data / "clips" / "d19.mp4", TrackSettings(landmarks="none")
+    report = track(clip, Prompt(ears), tmp_path / "s.zarr", settings=settings, model=model)
     store = Store.open(report.store)
     for ear in ears:
         scores = [

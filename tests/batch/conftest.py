@@ -10,3 +10,8 @@ from clips import write_clip
 def good(tmp_path_factory):
     """Twelve small frames of an ear."""
     return write_clip(tmp_path_factory.mktemp("good") / "ear.mp4")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded_once(loaded_once: None) -> None:
+    """Runs within this process share networks; workers load their own."""

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import chdir, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from clips import FRAMES, HEIGHT, WIDTH, ear_box, ten_clips, write_manifest
 from earvid.batch import Batch, RayCluster, TrackJob, gather
 from earvid.batch.ray_connection import LOOPBACK
 from earvid.batch.share import Shares, share_cluster
+from earvid.cli import main
 from earvid.errors import ModelError, UsageError
 from earvid.pipeline import TrackSettings, track
 from earvid.prompt import prompt_from_options
@@ -37,6 +38,8 @@ HASTY = {
     "health_check_timeout_ms": 1000,
     "health_check_failure_threshold": 2,
 }
+# Nothing beside the cluster that would watch it.
+LEAN = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +54,8 @@ def cluster(ray):
     """Two nodes of one core each, of which the second one can be killed."""
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "include_dashboard": False}
-    made = Cluster(initialize_head=True, head_node_args={**head, "_system_config": HASTY})
+    head = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "_system_config": HASTY, **LEAN}
+    made = Cluster(initialize_head=True, head_node_args=head)
     made.add_node(num_cpus=1, node_ip_address="127.0.0.1")
     try:
         yield made
@@ -141,7 +144,11 @@ def changes(store):
     return {str(path): path.stat().st_mtime_ns for path in Path(store).rglob("*")}
 
 
-def test_ctrl_c_and_again_with_a_cluster_of_its_own(ray, tmp_path, good):
+TYPED = ["batch", "clips/m.csv", "--engine", "ray", "--workers", "1", "--device", "cpu"]
+TYPED += ["--landmarks", "none", "--json", "--summary", "s.json"]
+
+
+def test_ctrl_c_and_again_with_a_cluster_of_its_own(ray, tmp_path, good, monkeypatch, capfd):
     """It listens on loopback, nothing is left of it, and relative paths are the caller's."""
     (tmp_path / "clips").mkdir()
     for name in ("a", "b"):
@@ -163,9 +170,11 @@ def test_ctrl_c_and_again_with_a_cluster_of_its_own(ray, tmp_path, good):
     assert "stopped" in {row["state"] for row in summary}
     assert not list(tmp_path.glob("clips/*.zarr/state/lock"))
 
-    process = start(tmp_path)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 3, err
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with chdir(tmp_path), pytest.raises(SystemExit) as end:
+        main(TYPED)
+    out, err = capfd.readouterr()
+    assert end.value.code == 3, err
     rows = json.loads(out)
     assert [row["error"] is None for row in rows] == [True, True, False]
     assert rows[1]["state"] == "tracked" and rows[0]["store"] == "clips/a.earvid.zarr"
@@ -180,10 +189,8 @@ def ours(err):
 
 def start(folder):
     """Start a batch with one worker and a cluster of its own."""
-    typed = ["batch", "clips/m.csv", "--engine", "ray", "--workers", "1", "--device", "cpu"]
-    more = ["--landmarks", "none", "--json", "--summary", "s.json"]
     return subprocess.Popen(
-        [sys.executable, "-m", "earvid.cli", *typed, *more],
+        [sys.executable, "-m", "earvid.cli", *TYPED],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "RAY_ADDRESS": ""},
         stdout=subprocess.PIPE,

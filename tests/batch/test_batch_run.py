@@ -24,7 +24,7 @@ from earvid.pipeline import TrackSettings, track
 from earvid.prompt import prompt_from_options
 from earvid.store import Store, compare, store_path
 
-JOB = TrackJob(TrackSettings(device="cpu", landmarks="none"))
+JOB = TrackJob(TrackSettings(device="cpu", landmarks="none", reentry="nearby"))
 
 
 @pytest.fixture(scope="module")

@@ -53,3 +53,8 @@ def tracked(tmp_path_factory, small_clip, ear_box):
     shutil.copy(small_clip, folder / "ear.mp4")
     track(folder / "ear.mp4", prompt_from_options([("box", ear_box)], 5))
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded_once(loaded_once: None) -> None:
+    """Calls within this process share networks; those that are processes load their own."""

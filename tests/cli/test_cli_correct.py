@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from command_line import ONE_THREAD, call
+from apart import begin
+from command_line import call
 
+from earvid.cli import main
 from earvid.prompt import Prompt
 from earvid.sample import load_truth
 from earvid.store import Store, StoreCorrection, compare
@@ -65,27 +66,26 @@ def test_the_box_of_the_tracked_mask_is_told(store, here, capfd):
         assert call(capfd, *fix, *more).err == ""
 
 
-KILLED_ONCE_THE_MASKS_HAVE_MOVED = """
-import os, signal, sys
-from pathlib import Path
-from earvid.cli import main
-move = Path.rename
-def rename(self, target):
-    moved = move(self, target)
-    if self.parts[-3:] == ("state", "correction", "labels"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return moved
-Path.rename = rename
-main(sys.argv[1:])
-"""
+def correct_until_the_masks_have_moved(folder, typed):
+    os.chdir(folder)
+    move = Path.rename
+
+    def rename(self, target):
+        moved = move(self, target)
+        if self.parts[-3:] == ("state", "correction", "labels"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return moved
+
+    Path.rename = rename
+    main(typed)
 
 
 def test_killed_while_the_corrected_store_takes_its_place(store, here, capfd, ear_box):
     whole = Path(shutil.copytree(store, "whole.earvid.zarr"))
     fix = ["--frame", "9", "--box", ear_box, "--save-prompt", "fixed.json"]
-    code = KILLED_ONCE_THE_MASKS_HAVE_MOVED
-    typed = [sys.executable, "-c", code, "correct", store, *fix]
-    assert subprocess.run(typed, env=ONE_THREAD).returncode == -signal.SIGKILL
+    killed = begin(correct_until_the_masks_have_moved, here, ["correct", str(store), *fix])
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     left = Path(shutil.copytree(store, "left.earvid.zarr"))
     for verb in (["correct", store, *fix], ["track", "ear.mp4"]):  # looked at, and left alone
         said = call(capfd, *verb, "--dry-run")

@@ -11,9 +11,9 @@ from earvid.cli.evaluate_memory import KINDS
 from earvid.evaluate.memory_scripts import KINDS as ALL_KINDS
 
 
-def test_the_table_of_two_policies(tmp_path, capfd):
+def test_the_table_of_two_policies(tmp_path, capfd, quick_weights):
     said = call(
-        capfd, "evaluate", "memory", "--kind", "clean", "--clips", 1,
+        capfd, "evaluate", "memory", "--kind", "clean", "--clips", 1, "--checkpoint", quick_weights,
         "--policy", "fifo", "--policy", "gated", "--output", tmp_path / "out",
     )  # fmt: skip
     assert said.code == 0 and said.lines == ["earvid: clean 1: 60 frames, 2 policies"]

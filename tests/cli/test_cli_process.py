@@ -39,36 +39,23 @@ def test_help_does_not_wait_for_pytorch():
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
-def test_a_complete_store_waits_for_no_network(tracked):
-    """Neither those that track nor the one that guesses landmarks."""
+def test_tracking_imports_no_compiler_and_what_is_complete_waits_for_no_network(here, ear_box):
+    """A compiler comes with torchvision, and would take seconds and 200 MB."""
     code = f"""
         import sys
         from earvid.cli import main
-        try:
-            main(["track", {str(tracked / "ear.mp4")!r}])
-        except SystemExit as end:
-            assert end.code == 0
-        assert not {{"timm", "torchvision"}} & set(sys.modules)
+        for typed in (["--box", {ear_box!r}, "--keyframe", "5"], []):
+            try:
+                main(["track", "ear.mp4", *typed])
+            except SystemExit as end:
+                assert end.code == 0
+            assert "torch" in sys.modules
+            assert not {{"timm", "torchvision", "torch._dynamo", "triton"}} & set(sys.modules)
     """
     code = "\n".join(line[8:] for line in code.splitlines())
-    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "complete before, nothing to do" in run.stdout
-
-
-def test_tracking_imports_no_compiler(here, ear_box):
-    """Which comes with torchvision, and would take seconds and 200 MB."""
-    code = f"""
-        import sys
-        from earvid.cli import main
-        try:
-            main(["track", "ear.mp4", "--box", {ear_box!r}, "--keyframe", "5"])
-        except SystemExit as end:
-            assert end.code == 0
-        assert "torch" in sys.modules
-        assert not {{"timm", "torchvision", "torch._dynamo", "triton"}} & set(sys.modules)
-    """
-    code = "\n".join(line[8:] for line in code.splitlines())
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=here)
+    typed = [sys.executable, "-c", code]
+    run = subprocess.run(typed, check=True, cwd=here, capture_output=True, text=True)
+    assert "12 frames, 12 tracked" in run.stdout and "complete before, nothing to do" in run.stdout
 
 
 def test_results_and_remarks_go_their_own_ways(here, ear_box):

@@ -71,7 +71,9 @@ def test_a_dry_run_writes_nothing(here, capfd, ear_box):
     assert files(here) == before
     call(capfd, *typed)
     row = strict(call(capfd, *typed, "--dry-run", "--json").out)
-    assert row == {"clip": "ear.mp4", "store": "ear.earvid.zarr", "would": "skip"}
+    assert row == {
+        "clip": "ear.mp4", "store": "ear.earvid.zarr", "would": "skip", "warnings": []
+    }  # fmt: skip
 
 
 def test_a_bad_clip_does_not_stop_the_others(here, capfd, ear_box):
@@ -159,8 +161,10 @@ def test_a_folder_of_images_is_a_clip(here, capfd, monkeypatch, ear_box, named):
     ears = [{"id": 1, "frames": {"5": {"box": box}}}]
     (here / "shots.v2.prompt.json").write_text(json.dumps({"version": 1, "objects": ears}))
     monkeypatch.chdir(here if named else folder)
-    said = call(capfd, "track", "shots.v2" if named else ".", "--landmarks", "none")
-    assert said.code == 0, said.err
+    typed = ["track", "shots.v2" if named else ".", "--landmarks", "none"]
+    dry = call(capfd, *typed, "--dry-run")
+    said = call(capfd, *typed)
+    assert (said.code, dry.code) == (0, 0) and dry.err == said.err, said.err
     prompt = Path("shots.v2.prompt.json") if named else here / "shots.v2.prompt.json"
     assert said.err == (
         f"earvid: shots.v2: using {prompt}\n"

@@ -1,12 +1,14 @@
 """The shipped detector on people whom it has not seen; see checkpoints/EAR_DETECTOR_CARD.md."""
 
+from hashlib import sha256
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from torch import nn
 
-from earvid.detect import SURE, find_ears, load_detector, score_detector
+from earvid.detect import SURE, EarDetector, find_ears, load_detector, score_detector
 from earvid.detect.detector import overlaps
 from earvid.models import load_model
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
@@ -24,9 +26,24 @@ HELD_OUT = [
 ]
 
 
+class Remembering(nn.Module):
+    """A network that looks at each picture once, however many tests ask about it."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.known = network, {}
+
+    def forward(self, image):
+        key = sha256(image.contiguous().numpy()).digest()
+        if key not in self.known:
+            self.known[key] = self.network(image)
+        return self.known[key]
+
+
 @pytest.fixture(scope="module")
 def detector():
-    return load_detector()
+    loaded = load_detector()
+    return EarDetector(Remembering(loaded.network), loaded.sha256, loaded.config)
 
 
 @pytest.fixture(scope="module")

@@ -35,3 +35,8 @@ def at(offline, tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded_once(loaded_once: None) -> None:
+    """Commands within this process share networks."""

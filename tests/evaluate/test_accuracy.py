@@ -56,9 +56,9 @@ def test_photos_and_clips_are_judged(model, stills):
     assert np.isnan(judged.painted_anyway) == (not (judged.visible == 0).any())
 
 
-def test_calibration_brings_promises_to_outcomes(stills):
-    model = load_model().model
-    maker = ClipMaker(stills, ClipSettings(length=4))
+def test_calibration_brings_promises_to_outcomes(stills, quick_weights):
+    model = load_model(checkpoint=quick_weights).model
+    maker = ClipMaker(stills, ClipSettings(side=model.image_size, length=4))
     model.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.data += 4  # far too sure
     batch = collate([maker.clip(i) for i in range(4)], np.random.default_rng(0), mask_share=0)
     before = predict_clips(model, batch)[2]
@@ -70,14 +70,14 @@ def test_calibration_brings_promises_to_outcomes(stills):
     assert done.presence_shift < 0  # what was too sure is taken back
 
 
-def test_the_verb_writes_figures_and_pictures(tmp_path, capfd, stills):
+def test_the_verb_writes_figures_and_pictures(tmp_path, capfd, stills, quick_weights):
     for part, data in (("images", stills[0].image[..., ::-1]), ("masks", stills[0].ears[0])):
         (tmp_path / "own" / part).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "own" / part / "a.png"), data)
     out = tmp_path / "out"
     typed = ["evaluate", "model", str(tmp_path / "own"), "--clips", "1", "--output", str(out)]
     with pytest.raises(SystemExit) as end:
-        main([*typed, "--json"])
+        main([*typed, "--checkpoint", str(quick_weights), "--json"])
     said = json.loads(capfd.readouterr().out)
     assert end.value.code == 0
     assert said == json.loads((out / "report.json").read_text())

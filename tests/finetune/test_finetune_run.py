@@ -2,17 +2,23 @@
 
 import json
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from apart import begin, pipe
 from ear_data import settings, tune, write_nano
 
 from earvid.errors import EarvidError, ModelError, UsageError
-from earvid.finetune import Finetuner, Sources, finetune, load_start, split_data
+from earvid.finetune import (
+    Finetuner,
+    FinetuneSettings,
+    Sources,
+    finetune,
+    load_start,
+    split_data,
+)
 from earvid.finetune import loop as loop_module
 from earvid.finetune.loop import rate
 from earvid.finetune.module import is_trained
@@ -141,24 +147,20 @@ def assert_same_run(a, b):
 KILLED = {"steps": 4, "looks": 4, "patience": 0, "save_every": 0.0, "recipe": "image"}
 
 
-def test_a_killed_process_goes_on(tmp_path, photos, nano):
-    code = (
-        "import sys; from pathlib import Path; from earvid.finetune import *\n"
-        "data, run, start = map(Path, sys.argv[1:])\n"
-        f"s = FinetuneSettings(batch=2, length=2, device='cpu', warm_up=2, **{KILLED})\n"
-        "finetune(Sources([data]), run, s, checkpoint=start, log=lambda x: print(x, flush=True))"
-    )
+def run_and_tell(data, run, start, told):
+    chosen = FinetuneSettings(batch=2, length=2, device="cpu", warm_up=2, **KILLED)
+    finetune(Sources([data]), run, chosen, checkpoint=start, log=told.send)
 
-    child = subprocess.Popen(
-        [sys.executable, "-c", code, photos, tmp_path / "run", nano],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    for line in child.stdout:
-        if line.startswith("step 2"):
-            child.send_signal(signal.SIGKILL)
-            break
-    child.communicate()
+
+def test_a_killed_process_goes_on(tmp_path, photos, nano):
+    ours, theirs = pipe()
+    child = begin(run_and_tell, photos, tmp_path / "run", nano, theirs)
+    theirs.close()
+    while not ours.recv().startswith("step 2"):
+        pass
+    child.kill()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
     chosen, said = settings(**KILLED), []
     finetune(Sources([photos]), tmp_path / "run", chosen, checkpoint=nano, log=said.append)
     assert said[0].startswith("resumed at step")

@@ -42,3 +42,8 @@ def bare(ears, model, tmp_path_factory):
         frame=KEYFRAME, policy="gated", landmarks="none",
         settings=TrackSettings(reentry="nearby"), model=model,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded_once(loaded_once: None) -> None:
+    """Runs share networks."""

@@ -1,5 +1,6 @@
 """What an opened recording gives: arrays, frames, labeled datasets, and its face in a notebook."""
 
+import json
 import re
 import shutil
 import warnings
@@ -8,6 +9,7 @@ from base64 import b64decode
 import cv2
 import numpy as np
 import pytest
+import zarr
 from two_ears import FRAMES, HEIGHT, HIDDEN, KEYFRAME, WIDTH, make
 
 import earvid
@@ -39,6 +41,23 @@ def test_names_of_frames(recording):
     assert recording.doubt.shape == (FRAMES, 2) and recording.doubt[KEYFRAME, 1] == 0
     with pytest.raises(UsageError, match=r"called 'odd'; choose from done, .*absent"):
         recording.where("odd")
+
+
+def test_frames_on_which_an_ear_was_said_not_to_be_there_are_corrected(recording, tmp_path):
+    """Whatever a person came back to, as in the store's status; which ears are absent, it tells."""
+    path = shutil.copytree(recording.path, tmp_path / "two.earvid.zarr")
+    root = zarr.open_group(path, mode="r+", zarr_format=3, use_consolidated=False)
+    root["tracks/status"][[8, *HIDDEN]] = 2
+    about = json.loads((path / "zarr.json").read_text())
+    (left, right) = about["attributes"]["earvid"]["provenance"]["prompt"]["objects"]
+    left["absent"], right["frames"]["8"] = [[HIDDEN.start, HIDDEN.stop]], {"box": [1, 1, 9, 9]}
+    (path / "zarr.json").write_text(json.dumps(about))
+    corrected = earvid.open(path, clip=recording.clip)
+    assert [frame.index for frame in corrected.frames("corrected")] == [8, *HIDDEN]
+    assert np.flatnonzero(corrected.store.ruled_out[:, 0]).tolist() == list(HIDDEN)
+    assert not corrected.store.ruled_out[:, 1].any()
+    ears = corrected.frame(HIDDEN[0]).ears
+    assert ears["left"].corrected and not ears["left"].seen and not ears["right"].corrected
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 from pipeline_killed import run_and_kill
 
 from earvid.errors import StoreError
-from earvid.models import load_model
 from earvid.pipeline import TrackSettings, check, track
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.sample import load_truth, sample_path
@@ -24,8 +23,8 @@ AWAY = (10, 15)
 
 
 @pytest.fixture(scope="module")
-def model():
-    return load_model()
+def model(quick_model):
+    return quick_model
 
 
 @pytest.fixture(scope="module")
@@ -247,10 +246,10 @@ def test_a_keyframe_is_taken_back_by_an_absence(tmp_path, clip, model, plain):
 @pytest.mark.parametrize("name", ["tracks/status/c/2", "tracks/status/c/0"])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path, clip, model, name):
     prompt = ears(12, absent=((2, 5), (14, 18)))
-    prompt.save(tmp_path / "p.json")
     store, whole = tmp_path / "s.zarr", tmp_path / "whole.zarr"
-    run_and_kill(clip, tmp_path / "p.json", store, name, SETTINGS)
-    assert check(clip, prompt, store, settings=SETTINGS) == (store, "resume")
+    run_and_kill(clip, prompt, store, name, SETTINGS, model)
+    settings = replace(SETTINGS, checkpoint=model.weights)
+    assert check(clip, prompt, store, settings=settings) == (store, "resume")
     for path in (store, whole):
         track(clip, prompt, path, settings=SETTINGS, model=model)
     assert compare(whole, store) == []
@@ -260,11 +259,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path, clip, model, 
 @pytest.mark.parametrize("shard", [0, 2])
 def test_a_killed_correction_goes_on_likewise(tmp_path, clip, model, plain, shard):
     prompt = ears(5, absent=(AWAY,))
-    prompt.save(tmp_path / "p.json")
-    store = copy(plain(5), tmp_path / "s.zarr")
-    run_and_kill(
-        clip, tmp_path / "p.json", store, f"state/correction/tracks/status/c/{shard}", SETTINGS
-    )
+    store, name = copy(plain(5), tmp_path / "s.zarr"), f"state/correction/tracks/status/c/{shard}"
+    run_and_kill(clip, prompt, store, name, SETTINGS, model)
     assert compare(plain(5), store) == []
     whole = copy(plain(5), tmp_path / "whole.zarr")
     for path in (store, whole):

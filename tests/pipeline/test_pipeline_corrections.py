@@ -11,7 +11,6 @@ import pytest
 from pipeline_killed import run_and_kill
 
 from earvid.errors import StoreError
-from earvid.models import load_model
 from earvid.pipeline import TrackSettings, check, track
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.sample import load_truth, sample_path
@@ -23,8 +22,8 @@ SHARDS_OF_4 = TrackSettings(shard_bytes=4 * 160 * 120, reader="pyav")
 
 
 @pytest.fixture(scope="module")
-def model():
-    return load_model()
+def model(quick_model):
+    return quick_model
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +149,8 @@ def test_stopped_and_run_again_it_is_as_if_nothing_had_happened(
     with pytest.raises(KeyboardInterrupt):
         track(clip, AFTER, store, settings=SHARDS_OF_4, model=model, progress=interrupt)
     assert compare(before, store) == [] and Store.open(store).complete
-    assert check(clip, AFTER, store, settings=SHARDS_OF_4) == (store, "correct")
+    settings = replace(SHARDS_OF_4, checkpoint=model.weights)
+    assert check(clip, AFTER, store, settings=settings) == (store, "correct")
     report = track(clip, AFTER, store, settings=SHARDS_OF_4, model=model)
     assert report.tracked <= 15 and (stop < 5 or report.tracked < 15)
     assert compare(after, store) == []
@@ -168,8 +168,7 @@ def test_stopped_and_run_again_it_is_as_if_nothing_had_happened(
 def test_killed_while_it_takes_its_place(tmp_path, stores, clip, model, name, mixed):
     before, after = stores
     store = copy(before, tmp_path / "s.zarr")
-    AFTER.save(tmp_path / "p.json")
-    run_and_kill(clip, tmp_path / "p.json", store, name, SHARDS_OF_4)
+    run_and_kill(clip, AFTER, store, name, SHARDS_OF_4, model)
     if mixed:
         with pytest.raises(StoreError, match="took its place"):
             Store.open(store)

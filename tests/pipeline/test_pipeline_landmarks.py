@@ -1,22 +1,16 @@
 """Landmarks on the whole way, with the embedded model on a small real clip."""
 
-import random
 import shutil
-import signal
-import subprocess
 import sys
-import textwrap
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from pipeline_killed import run
 
 from earvid.landmarks.guess import guess_landmarks
-from earvid.models import load_model
 from earvid.pipeline import TrackSettings, guesses, marks, track
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.sample import load_truth, sample_path
@@ -29,8 +23,8 @@ SHARDS_OF_8 = TrackSettings(shard_bytes=8 * 320 * 240, reader="pyav", reentry="n
 
 
 @pytest.fixture(scope="module")
-def model():
-    return load_model()
+def model(quick_model):
+    return quick_model
 
 
 @pytest.fixture(scope="module")
@@ -102,43 +96,14 @@ def test_shards_do_not_change_the_landmarks(tmp_path, clip, model, keyframe):
     assert np.isfinite(a.position).all()
 
 
-CHILD = """
-    from pathlib import Path
-    import sys, torch
-    torch.set_num_threads(1)
-    from earvid.pipeline import TrackSettings, track
-    from earvid.prompt import Prompt
-    clip, prompt, store = map(Path, sys.argv[1:4])
-    settings = TrackSettings(shard_bytes=8 * 320 * 240, reader="pyav", reentry="nearby")
-    def tick(done, total): print(done, flush=True)
-    track(clip, Prompt.load(prompt), store, settings=settings, progress=tick)
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a POSIX signal")
-def test_killed_at_random_and_run_again(tmp_path, clip):
-    prompt = tmp_path / "p.json"
-    ear({13: marked(13)}).save(prompt)
-
-    def run(store: Path, frames: int | None) -> bool:
-        command = [sys.executable, "-c", textwrap.dedent(CHILD), clip, prompt, store]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-            assert child.stdout is not None
-            if frames is not None:
-                for _ in range(frames):
-                    child.stdout.readline()
-                time.sleep(random.Random(frames).uniform(0, 0.05))
-                child.send_signal(signal.SIGKILL)
-            child.communicate()
-        return child.returncode == 0
-
-    assert run(tmp_path / "whole.zarr", None)
-    store = tmp_path / "killed.zarr"
+def test_killed_at_random_and_run_again(tmp_path, clip, model, whole):
+    prompt, store = ear({13: marked(13)}, "ibug55"), tmp_path / "killed.zarr"
     for frames in (9, 8):  # on the way forward, and on the way back
-        assert not run(store, frames)
+        assert not run(clip, prompt, store, SHARDS_OF_8, model, (frames, 0.05), frames)
         assert not Store.open(store).complete
-    assert run(store, None)
-    assert compare(tmp_path / "whole.zarr", store) == []
+    assert run(clip, prompt, store, SHARDS_OF_8, model)
+    assert compare(whole, store) == []
 
 
 def test_a_correction_moves_the_landmarks_of_its_span_only(tmp_path, whole, clip, model):

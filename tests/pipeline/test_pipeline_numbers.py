@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from earvid.errors import ModelError, StoreError, UsageError
 from earvid.models import load_model
@@ -41,16 +42,25 @@ def test_a_store_in_eight_bits_is_another_one(tmp_path, clip, prompt):
     assert report.ears[0].visible == FRAMES
     made = Store.open(store).provenance["model"]
     assert (made["dtype"], made["quantize"]) == ("float32", "int8")
+    model = load_model(quantize="int8")
+    assert made["numbers"] == ("bfloat16" if holds(model, torch.bfloat16) else "float32")
     assert set(stages.seconds) == {"decode", "wait", "track", "landmarks", "write"}
     assert stages.calls["track"] == stages.calls["landmarks"] == FRAMES
     assert check(clip, prompt, store, settings=int8) == (store, "skip")
     with pytest.raises(StoreError, match=r"another dtype or quantize \(int8 rather than float32\)"):
         check(clip, prompt, store)
     # A model that is given counts, whatever the settings say.
-    again = track(clip, prompt, store, model=load_model(quantize="int8"))
+    again = track(clip, prompt, store, model=model)
     assert again.tracked == 0
     with pytest.raises(StoreError, match=r"int8 rather than bfloat16"):
         track(clip, prompt, store, model=load_model(dtype="bfloat16"))
+
+
+def holds(loaded, dtype):
+    """Whether some weights of a model are of a dtype, however its layers keep them."""
+    kept = (value for module in loaded.model.modules() for value in vars(module).values())
+    weights = [*loaded.model.parameters(), *loaded.model.buffers(), *kept]
+    return any(isinstance(one, torch.Tensor) and one.dtype == dtype for one in weights)
 
 
 def test_numbers_that_are_not_there_are_told(tmp_path, clip, prompt):

@@ -60,3 +60,8 @@ def _write(path, drawn):
 def _box():
     rows, columns = np.nonzero(load_truth().masks[FIRST + KEYFRAME])
     return tuple(float(v) / 4 for v in (columns.min(), rows.min(), columns.max(), rows.max()))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded_once(loaded_once: None) -> None:
+    """Runs share networks."""

@@ -1,13 +1,7 @@
-"""A tracker in small: its frames depend on all before them, forwards and then backwards.
-
-Run as a program, it writes a store, or goes on with one, and prints a line per step::
-
-    python store_producer.py STORE [SEED]
-"""
+"""A tracker in small: its frames depend on all before them, forwards and then backwards."""
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,9 +123,3 @@ def _save(out: StoreWriter, way: str, index: int, memory: int) -> None:
 
 def _next(memory: int, index: int) -> int:
     return (memory * 6364136223846793005 + index + 1442695040888963407) % 2**48
-
-
-if __name__ == "__main__":
-    print("ready", flush=True)
-    chosen = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    produce(Path(sys.argv[1]), make_spec(chosen), lambda: print("step", flush=True))

@@ -1,15 +1,12 @@
 """Writers that are killed, for good, at random moments."""
 
 import random
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import store_producer
-from store_killed import run_and_kill
+from store_killed import run_and_kill, run_until
 from store_producer import make_spec, produce
 
 from earvid.store import Decision, Store, StoreWriter, compare, decide
@@ -57,25 +54,12 @@ def test_killed_while_it_begins(tmp_path: Path, undisturbed: Path) -> None:
     assert compare(path, undisturbed) == []
 
 
-def run_until(path: Path, name: str, turn: int, statement: str) -> None:
-    """Run a statement that is killed when an entry is removed or made for the n-th time."""
-    program = f"""
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {str(Path(store_producer.__file__).parent)!r})
-from store_killed import run_and_kill
-from store_producer import make_spec, produce
-from earvid.store import StoreWriter
-path, turns = Path({str(path)!r}), [{turn}]
-def kill(event, args):
-    if event in ("os.rename", "shutil.rmtree") and str(path / {name!r}) in map(str, args):
-        turns[0] -= 1
-        if not turns[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(kill)
-{statement}
-"""
-    assert subprocess.run([sys.executable, "-c", program]).returncode == -signal.SIGKILL
+def create(path: Path) -> None:
+    StoreWriter.create(path, make_spec())
+
+
+def write(path: Path) -> None:
+    produce(path, make_spec())
 
 
 @pytest.mark.parametrize(
@@ -92,7 +76,7 @@ def test_nothing_of_a_replaced_store_survives(
 ) -> None:
     path = tmp_path / "clip.earvid.zarr"
     produce(path, make_spec(1))
-    run_until(path, name, turn, "StoreWriter.create(path, make_spec())")
+    run_until(path, name, turn, create)
     if (name, turn) == ("zarr.json", 1):
         assert decide(path, make_spec(1).fingerprint) is Decision.SKIP
         with StoreWriter.create(path, make_spec()):
@@ -107,7 +91,7 @@ def test_nothing_of_a_replaced_store_survives(
 def test_killed_while_it_finishes(tmp_path: Path, undisturbed: Path) -> None:
     """The state is gone and the store is not declared complete: nothing is tracked again."""
     path = tmp_path / "clip.earvid.zarr"
-    run_until(path, "zarr.json", 3, "produce(path, make_spec())")
+    run_until(path, "zarr.json", 3, write)
     assert not Store.open(path).complete
     steps: list[None] = []
     produce(path, make_spec(), lambda: steps.append(None))
@@ -118,7 +102,7 @@ def test_killed_while_it_finishes(tmp_path: Path, undisturbed: Path) -> None:
 @pytest.mark.parametrize("name", ["labels/ear/mask/c/2/0/0", "tracks/status/c/0", "state/bank"])
 def test_killed_while_a_file_is_written(tmp_path: Path, undisturbed: Path, name: str) -> None:
     path = tmp_path / "clip.earvid.zarr"
-    run_until(path, name, 1, "produce(path, make_spec())")
+    run_until(path, name, 1, write)
     assert_done_frames_are_right(path, undisturbed)
     produce(path, make_spec())
     assert compare(path, undisturbed) == []

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from apart import begin, pipe
 from s3_server import environment
 
 from earvid.batch import Batch, TrackJob, gather
@@ -22,8 +23,12 @@ from earvid.sample import load_truth, sample_path
 from earvid.store import Store, compare, store_path
 from earvid.video import Clip, VideoWriter
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 FIRST, FRAMES, WIDTH, HEIGHT = 40, 18, 160, 120
-SETTINGS = TrackSettings(device="cpu", landmarks="none", shard_bytes=4 * WIDTH * HEIGHT)
+SETTINGS = TrackSettings(
+    device="cpu", landmarks="none", reentry="nearby", shard_bytes=4 * WIDTH * HEIGHT
+)
 
 
 def ear_box() -> str:
@@ -69,28 +74,29 @@ def test_killed_resumed_and_looked_at(
 
 
 def kill_in_the_middle(url: str, endpoint: str, clip: Path) -> None:
-    program = f"""
-import time
-from earvid.pipeline import TrackSettings, track
-from earvid.prompt import prompt_from_options
-settings = TrackSettings(device="cpu", landmarks="none", shard_bytes={SETTINGS.shard_bytes})
-prompt = prompt_from_options([("box", {ear_box()!r})])
-def tell(done, total):
-    print(done, flush=True)
-    if done > 8:
-        time.sleep(0.5)
-track({str(clip)!r}, prompt, {url!r}, settings=settings, progress=tell)
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment(endpoint)
-    ) as process:
-        assert process.stdout is not None
-        while int(process.stdout.readline()) < 10:
-            pass
-        while not Store.open(url).progress:
-            time.sleep(0.05)
-        time.sleep(0.5)  # what is in the queue gets there, and the next shard does not
-        process.send_signal(signal.SIGKILL)
+    ours, theirs = pipe()
+    process = begin(track_slowly, clip, url, environment(endpoint), theirs)
+    theirs.close()
+    while ours.recv() < 10:
+        pass
+    while not Store.open(url).progress:
+        time.sleep(0.05)
+    time.sleep(0.5)  # what is in the queue gets there, and the next shard does not
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+def track_slowly(clip: Path, url: str, variables: dict[str, str], told: Any) -> None:
+    os.environ.update(variables)
+
+    def tell(done: int, total: int) -> None:
+        told.send(done)
+        if done > 8:
+            time.sleep(0.5)
+
+    prompt = prompt_from_options([("box", ear_box())])
+    track(clip, prompt, url, settings=SETTINGS, progress=tell)
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

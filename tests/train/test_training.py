@@ -17,7 +17,7 @@ from earvid.train.step import _Decoded, _in_use_first, collate, predict_clips, r
 from earvid.train.trunk_weights import load_trunk_weights
 from earvid.train.validate import held_maker, validate
 
-CONFIG = NanoConfig(image_size=64)
+CONFIG = NanoConfig(image_size=64, width=32, memory_width=16, attention_layers=1, feedforward=64)
 
 
 def trainer(run, data, minutes, **kwargs):
