@@ -34,15 +34,16 @@ def plot_bench(report: BenchReport, path: Path) -> None:
     FigureCanvasAgg(drawn)
     pace, memory, stages = drawn.subplots(1, 3, sharey=True)
     colors = ["tab:gray" if row.engine == "stock" else "tab:blue" for row in report.rows]
-    for axes, title, values in (
-        (pace, "seconds per frame", [_middle(report, name, pace=True) for name in names]),
-        (memory, "peak memory, MiB", [_middle(report, name, pace=False) for name in names]),
+    for axes, title, values, how in (
+        (pace, "seconds per frame", [_middle(report, name, pace=True) for name in names], "%.3g"),
+        (memory, "peak memory, MiB", [_middle(report, name, pace=False) for name in names], "%.0f"),
     ):
         bars = axes.barh(places, values, color=colors)
-        axes.bar_label(bars, fmt="%.3g", padding=2, fontsize=8)
+        axes.bar_label(bars, fmt=how, padding=2, fontsize=8)
         axes.set(title=title, xscale="log" if axes is pace else "linear")
         axes.margins(x=0.2)
     _draw_stages(report, stages, places)
+    drawn.legend(loc="outside lower center", ncols=len(MODEL_STAGES), fontsize=8)
     pace.set_yticks(places, names)
     pace.invert_yaxis()
     drawn.savefig(path, dpi=110)
@@ -54,7 +55,7 @@ def _middle(report: BenchReport, name: str, *, pace: bool) -> float:
 
 
 def _draw_stages(report: BenchReport, axes: Axes, places: NDArray[np.int64]) -> None:
-    """Shares of the time, side by side."""
+    """Shares of the time; stages that run beside each other come to more than all of it."""
     left = np.zeros(len(places))
     for stage in MODEL_STAGES:
         shares = np.array(
@@ -65,5 +66,5 @@ def _draw_stages(report: BenchReport, axes: Axes, places: NDArray[np.int64]) -> 
         )
         axes.barh(places, shares, left=left, label=stage)
         left += shares
-    axes.set(title="share of the time", xlim=(0, 1))
-    axes.legend(fontsize=7)
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set(title="time in stages, of the whole run")
