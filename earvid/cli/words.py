@@ -20,12 +20,19 @@ def ear_line(ear: dict[str, Any]) -> str:
     """Name, frames, mean score and absences of an ear, from its summary's plain values."""
     by_hand = ear.get("ruled_out", 0)
     said = f" (by hand on {_frames(by_hand)})" if by_hand else ""
+    one = _one_with(ear.get("duplicate_of", {}))
     if not ear["visible"]:
-        return f"  {ear['name']}: never seen{said}"
+        return f"  {ear['name']}: never seen{said}{one}"
     line = f"  {ear['name']}: visible on {_frames(ear['visible'])}"
     if ear["mean_score"] is not None:
         line += f", mean score {ear['mean_score']:.3f}"
-    return line + (f", not visible on {spans(ear['absent'])}{said}" if ear["absent"] else "")
+    return line + (f", not visible on {spans(ear['absent'])}{said}{one}" if ear["absent"] else "")
+
+
+def _one_with(others: dict[str, int]) -> str:
+    """On how many of the frames without it an ear was seen in the place of another."""
+    told = (f"one with {name} on {_frames(count)}" for name, count in others.items())
+    return f" ({', '.join(told)})" if others else ""
 
 
 def spans(half_open: Sequence[Sequence[int]]) -> str:

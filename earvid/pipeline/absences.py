@@ -9,6 +9,10 @@ be without the ear, and these. All before stays as it is, bit for bit.
 Such a stretch is tracked from the keyframe on as ever, for memory begins there; what that gives for
 frames before the change is not kept. A keyframe that a person took back by an absence had its say
 from the keyframe before to the one after it, and all of that is tracked anew.
+
+Frames on which an ear yielded its place to another (``duplicate_of``) are given back to it where
+that other one is tracked anew or is out, and are treated as those that are no longer said to be
+without the ear.
 """
 
 from __future__ import annotations
@@ -32,24 +36,54 @@ def all_fills(store: Store, prompt: Prompt, changes: Changes) -> tuple[Fill, ...
         prompt: the corrected one.
         changes: what is new in it.
     """
-    fills = plan_fills(prompt, changes, len(store))
-    ears = (ear for ear in prompt.objects if changes.touches_absence(ear.id))
-    return (*fills, *(fill for ear in ears for fill in _fills_of(store, ear, changes)))
+    first = plan_fills(prompt, changes, len(store))
+    free: dict[int, frozenset[int]] = {}
+    while True:
+        ears = (e for e in prompt.objects if changes.touches_absence(e.id) or e.id in free)
+        more = (fill for e in ears for fill in _fills_of(store, e, changes, free.get(e.id)))
+        fills = (*first, *more)
+        if (now := _given_back(store, prompt, fills)) == free:
+            return fills
+        free = now  # what these ears leave may be the place of others again
 
 
-def _fills_of(store: Store, ear: ObjectPrompt, changes: Changes) -> Iterator[Fill]:
+def _given_back(store: Store, prompt: Prompt, fills: Iterable[Fill]) -> dict[int, frozenset[int]]:
+    """By object id, frames on which an ear yielded to one that is tracked or written anew there."""
+    anew: dict[int, set[int]] = {}
+    for fill in fills:
+        anew.setdefault(fill.object_id, set()).update(fill.kept)
+    given: dict[int, frozenset[int]] = {}
+    for ear in prompt.objects:
+        if ear.id not in store.object_ids:
+            continue
+        winners = store.tracks.duplicate_of[:, store.object_ids.index(ear.id)]
+        frames = {t for i, at in anew.items() for t in at if i != ear.id and winners[t] == i}
+        if frames:
+            given[ear.id] = frozenset(frames)
+    return given
+
+
+def _fills_of(
+    store: Store, ear: ObjectPrompt, changes: Changes, free: frozenset[int] | None
+) -> Iterator[Fill]:
     """The stretches of an ear that no keyframe has tracked anew already."""
     anew = changes.keyframes.get(ear.id, ())
     for before, after in pairwise((-1, *ear.frames, len(store))):
         if before not in anew and after not in anew:
-            yield from _between(store, ear, changes, before, after)
+            yield from _between(store, ear, changes, free or frozenset(), before, after)
 
 
 def _between(
-    store: Store, ear: ObjectPrompt, changes: Changes, before: int, after: int
+    store: Store,
+    ear: ObjectPrompt,
+    changes: Changes,
+    free: frozenset[int],
+    before: int,
+    after: int,
 ) -> Iterator[Fill]:
     """The stretches between two keyframes, or ends of the clip, that both are as they were."""
-    gone, back = changes.gone.get(ear.id, frozenset()), changes.back.get(ear.id, frozenset())
+    gone = changes.gone.get(ear.id, frozenset())
+    back = changes.back.get(ear.id, frozenset()) | free
     lost = any(before < t < after for t in changes.dropped.get(ear.id, ()))
     direction = 1 if before >= 0 else -1
     if not lost and before >= 0 and after < len(store):

@@ -12,9 +12,9 @@ from earvid.pipeline.marks import Marks
 from earvid.pipeline.records import RecordMaker
 from earvid.store import CORRECTED, DONE, FrameRecord, Store
 from earvid.tracker import FrameResult, LabeledFrame, ObjectResult, label_frame
-from earvid.tracker.results import mask_box
+from earvid.tracker.results import SHARED, mask_box, shared
 
-_PER_EAR = ("box", "score", "presence", "area")  # arrays whose last axis is the ear
+_PER_EAR = ("box", "score", "presence", "area", "duplicate_of")  # arrays whose last axis is the ear
 
 
 class Merger:
@@ -74,15 +74,17 @@ class Merger:
     def _labeled(
         self, mask: NDArray[np.uint8], results: Mapping[int, ObjectResult], kept: list[int]
     ) -> LabeledFrame:
-        """Draw the new masks beneath those that are kept."""
+        """Draw the new masks beneath those that are kept; one in the place of such, not at all."""
         if not results:
             return LabeledFrame(mask, {}, {})
         maker = self._maker
         drawn = label_frame(results.values(), maker.width, maker.height, tidy=maker.tidy)
-        labels = np.where(np.isin(mask, kept), mask, drawn.labels)
+        duplicates = {**drawn.duplicates, **_in_place_of(mask, kept, drawn)}
+        new = np.where(np.isin(drawn.labels, list(duplicates)), 0, drawn.labels)
+        labels = np.where(np.isin(mask, kept), mask, new)
         areas = {i: int(np.count_nonzero(labels == i)) for i in drawn.areas}
         boxes = {i: mask_box(labels == i) if area else None for i, area in areas.items()}
-        return LabeledFrame(labels, boxes, areas)
+        return LabeledFrame(labels, boxes, areas, duplicates)
 
     def _keep(self, record: FrameRecord, now: int, then: int) -> None:
         """Copy all that the store knows of an ear on this frame."""
@@ -95,3 +97,15 @@ class Merger:
         record.position[:, points_now, now] = old.position[index][:, points_then, then]
         record.confidence[points_now, now] = old.confidence[index][points_then, then]
         record.visible[points_now, now] = old.visible[index][points_then, then]
+
+
+def _in_place_of(mask: NDArray[np.uint8], kept: list[int], drawn: LabeledFrame) -> dict[int, int]:
+    """Of each new mask that shares the place of one that is kept, that one."""
+    found: dict[int, int] = {}
+    whole = (slice(0, mask.shape[0]), slice(0, mask.shape[1]))
+    for new, area in drawn.areas.items():
+        place = drawn.labels == new
+        for old in np.unique(mask[place]).tolist() if area else ():
+            if old in kept and shared(place, whole, mask == old, whole) >= SHARED:
+                found[new] = old
+    return found

@@ -18,7 +18,7 @@ from earvid.store import Decision, StorePath, check_fingerprint, read_header
 from earvid.tracker import RoiSettings
 from earvid.tracker.looks import ReentrySettings
 
-STATE_VERSION = 8  # of what the fingerprint covers; a change makes old stores "different"
+STATE_VERSION = 9  # of what the fingerprint covers; a change makes old stores "different"
 
 # What differs, in the words of an error.
 _WORDS = {

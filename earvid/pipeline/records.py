@@ -71,11 +71,15 @@ class RecordMaker:
         presence = np.full(count, np.nan, np.float32)
         area = np.zeros(count, np.float32)
         memory = np.full((count, self.slots), -1, np.int32)
+        duplicate_of = np.zeros(count, np.uint8)
         for n, ear in enumerate(ears):
             one = result.objects.get(ear.id)
             if one is None:
                 continue
-            presence[n] = one.presence
+            # The drawing decides where no lookout did, as in a run without a crop.
+            drawn = labeled.duplicates.get(ear.id)
+            presence[n] = one.presence if drawn is None else min(one.presence, 0.5)
+            duplicate_of[n] = drawn or one.duplicate_of
             frames = one.memory[: self.slots]
             memory[n, : len(frames)] = frames
             found = labeled.boxes.get(ear.id)
@@ -91,6 +95,7 @@ class RecordMaker:
             presence=presence,
             area=area,
             memory=memory,
+            duplicate_of=duplicate_of,
             position=position,
             confidence=confidence,
             visible=visible,

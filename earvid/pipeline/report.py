@@ -24,6 +24,8 @@ class ObjectSummary:
         seen: share of the frames that are done on which it was seen.
         corrected: frames on which somebody corrected it.
         ruled_out: how many of them those are on which somebody said that it is absent.
+        duplicate_of: by name of another ear, frames on which it was seen in the place of that one,
+            which kept it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class ObjectSummary:
     seen: float
     corrected: tuple[int, ...] = ()
     ruled_out: int = 0
+    duplicate_of: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ def ear_dict(ear: ObjectSummary) -> dict[str, Any]:
         "absent": [list(span) for span in ear.absent],
         "corrected": list(ear.corrected),
         "ruled_out": ear.ruled_out,
+        **({"duplicate_of": dict(ear.duplicate_of)} if ear.duplicate_of else {}),
     }
 
 
@@ -124,6 +128,7 @@ def summarize(store: Store) -> tuple[ObjectSummary, ...]:
             _summary(name, done, area[:, n] > 0, score[:, n]),
             corrected=tuple(np.flatnonzero(corrected[:, n]).tolist()),
             ruled_out=int(ruled_out[:, n].sum()),
+            duplicate_of=_duplicates(store, n, done),
         )
         for n, name in enumerate(store.object_names)
     )
@@ -139,6 +144,14 @@ def _summary(
     mean = float(np.mean(score[seen])) if seen.any() else float("nan")
     share = float(seen.sum() / max(1, done.sum()))
     return ObjectSummary(name, int(seen.sum()), mean, spans(done & ~seen), share)
+
+
+def _duplicates(store: Store, column: int, done: NDArray[np.bool_]) -> dict[str, int]:
+    """Frames on which an ear yielded its place, by the name of the ear that kept it."""
+    others = store.tracks.duplicate_of[done, column]
+    names = zip(store.object_ids, store.object_names, strict=True)
+    counts = {name: int(np.count_nonzero(others == number)) for number, name in names}
+    return {name: count for name, count in counts.items() if count}
 
 
 def spans(flags: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:

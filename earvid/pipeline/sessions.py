@@ -14,7 +14,6 @@ from earvid.pipeline.settings import TrackSettings
 from earvid.prompt import Prompt
 from earvid.tracker import ObjectTrack, RoiSettings, Session, label_frame
 from earvid.tracker.looks import Looks
-from earvid.tracker.prompts import prompted_together
 from earvid.video import Clip, Frame
 
 
@@ -99,16 +98,11 @@ class Sessions:
         return session.backward()
 
     def rivals(self, prompt: Prompt, object_id: int) -> tuple[Looks, ...]:
-        """How the other ears look that were not prompted in one place with an ear."""
+        """How the other ears look."""
         if not self._settings.scouts:
             return ()
-        together = prompted_together(prompt)
         others = (o.id for o in prompt.objects if o.id != object_id)
-        return tuple(
-            self._keyframes(prompt, other).looks.fresh()
-            for other in others
-            if frozenset((object_id, other)) not in together
-        )
+        return tuple(self._keyframes(prompt, other).looks.fresh() for other in others)
 
     def _keyframes(self, prompt: Prompt, object_id: int) -> ObjectTrack:
         """What the keyframes of an ear teach; looked at once, however many stretches there are."""

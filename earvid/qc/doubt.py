@@ -22,6 +22,7 @@ lost         0.6     the ear goes or comes in mid-frame at full size, from one f
 absent       1       it is not seen: 0.8 if never, 0.55 for less than a second between two sights;
                      of longer ones only the half second beside a sight counts, 0.4 between two
                      and 0.35 at either end of the clip
+duplicate    0.6     it is not seen, for it was in the place of another ear, which kept that
 landmarks    0.5     the share of visible landmarks falls by 0.25 to 0.75 within a quarter of a
                      second, or their median confidence falls from 0.4 to 0.1
 border       0.1     the mask touches the border of the frame
@@ -50,6 +51,7 @@ WEIGHTS: Mapping[str, float] = {
     "pieces": 0.5,
     "lost": 0.6,
     "absent": 1.0,
+    "duplicate": 0.6,
     "landmarks": 0.5,
     "border": 0.1,
 }
@@ -84,6 +86,7 @@ def doubt_of(ear: Measures) -> Doubt:
         "pieces": ramp(ear.apart, 0.03, 0.25),
         "lost": _lost(ear),
         "absent": _absent(ear),
+        "duplicate": (ear.duplicate_of != "").astype(float),
         "landmarks": _landmarks(ear),
         "border": ear.at_border.astype(float),
     }

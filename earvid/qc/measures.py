@@ -34,6 +34,8 @@ class Measures:
             and frames that are ruled out.
         corrected: ``(T,)`` frames on which it was corrected by hand.
         ruled_out: ``(T,)`` those of them on which a person said that it is not there.
+        duplicate_of: ``(T,)`` name of the ear in whose place it was seen, and which kept it; empty
+            where there was none.
         area: ``(T,)`` pixels of its mask; 0 where it is not seen.
         torn: ``(T,)`` frames on which the store says another area than that of its mask.
         score: ``(T,)`` predicted IoU of its mask.
@@ -58,6 +60,7 @@ class Measures:
     given: Flags
     corrected: Flags
     ruled_out: Flags
+    duplicate_of: NDArray[np.str_]
     area: Floats
     torn: Flags
     score: Floats
@@ -153,6 +156,7 @@ def _ear(store: Store, status: NDArray[np.uint8], column: int, shapes: _ShapeSer
         given=(corrected if _was_found(store) else prompted) | ruled_out,
         corrected=corrected,
         ruled_out=ruled_out,
+        duplicate_of=_duplicates(store, done, column),
         area=shapes.area,
         torn=done & (shapes.area != np.nan_to_num(tracks.area[:, column])),
         score=_known(tracks.score[:, column], done),
@@ -167,6 +171,12 @@ def _ear(store: Store, status: NDArray[np.uint8], column: int, shapes: _ShapeSer
         confidence=confidence,
         visible=visible,
     )
+
+
+def _duplicates(store: Store, done: Flags, column: int) -> NDArray[np.str_]:
+    names = np.full(256, "", object)
+    names[list(store.object_ids)] = store.object_names
+    return np.where(done, names[store.tracks.duplicate_of[:, column]], "").astype(np.str_)
 
 
 def _known(values: NDArray[np.float32], done: Flags) -> Floats:

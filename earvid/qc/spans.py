@@ -209,6 +209,13 @@ def _absent_words(ear: Measures, start: int, stop: int, at: int) -> str:
     return words
 
 
+def _duplicate_words(ear: Measures, start: int, stop: int, at: int) -> str:
+    other = str(ear.duplicate_of[at])
+    count = int(np.count_nonzero(ear.duplicate_of[start:stop] == other))
+    where = "all of these frames" if count == stop - start > 1 else f"{count} of these frames"
+    return f"It was one with {other} on {where}: both were seen in one place, which {other} kept."
+
+
 def _landmark_words(ear: Measures, start: int, stop: int, at: int) -> str:
     assert ear.visible is not None and ear.confidence is not None
     return (
@@ -230,6 +237,7 @@ WORDS: Mapping[str, Callable[[Measures, int, int, int], str]] = {
     "pieces": _pieces_words,
     "lost": _lost_words,
     "absent": _absent_words,
+    "duplicate": _duplicate_words,
     "landmarks": _landmark_words,
     "border": _border_words,
 }

@@ -9,7 +9,7 @@ import zarr
 from earvid.errors import StoreError
 from earvid.store._errors import reaching
 from earvid.store.place import AnyPath, Place, StorePath, place_of, store_path
-from earvid.store.spec import SCHEMA, VERSION
+from earvid.store.spec import READABLE, SCHEMA, VERSION
 
 
 class Decision(enum.Enum):
@@ -71,10 +71,11 @@ def read_header(path: AnyPath) -> dict[str, Any] | None:
     head = _root_attributes(place).get("earvid")
     if not isinstance(head, dict) or head.get("schema") != SCHEMA:
         raise _foreign(place.path)
-    if head.get("version") != VERSION:
+    if head.get("version") not in READABLE:
         raise StoreError(
             f"{place.path} has version {head.get('version')} of the store's layout and this earvid "
-            f"reads version {VERSION}: install the earvid that made it, or choose another output."
+            f"reads versions up to {VERSION}: install the earvid that made it, or choose another "
+            f"output."
         )
     if not {"complete", "fingerprint"} <= head.keys():
         raise _foreign(place.path)

@@ -15,7 +15,7 @@ from zarr.codecs import BloscCodec
 from earvid.errors import StoreError
 from earvid.store.ngff import LABEL, label_ome, labels_ome
 from earvid.store.place import STATE
-from earvid.store.spec import StoreSpec
+from earvid.store.spec import VERSION, StoreSpec
 
 if TYPE_CHECKING:
     AnyArray = zarr.Array[Any]
@@ -34,6 +34,7 @@ class Variable:
         axes: After the first one, which is time.
         dtype: Of an element.
         fill: What frames hold that are not written yet.
+        since: Version of the schema that has it; older stores are read as if it held `fill`.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Variable:
     axes: tuple[str, ...]
     dtype: str
     fill: float = 0
+    since: int = 1
 
     @property
     def is_image(self) -> bool:
@@ -90,6 +92,7 @@ VARIABLES = (
     Variable("presence", "tracks/presence", _EACH, "float32", _NAN),
     Variable("area", "tracks/area", _EACH, "float32", _NAN),
     Variable("memory", "tracks/memory", (*_EACH, "slot"), "int32", -1),
+    Variable("duplicate_of", "tracks/duplicate_of", _EACH, "uint8", since=2),
     Variable("status", "tracks/status", (), "uint8"),
 )
 
@@ -120,13 +123,21 @@ def is_built(root: zarr.Group) -> bool:
     return root.metadata.consolidated_metadata is not None
 
 
-def arrays(root: zarr.Group) -> dict[str, AnyArray]:
+def arrays(root: zarr.Group, version: int = VERSION) -> dict[str, AnyArray]:
     """The variables of a store, by name.
+
+    Args:
+        root: Of the store.
+        version: Of its schema, which decides what it has.
 
     Raises:
         StoreError: One is missing.
     """
-    return {variable.name: array(root, variable.path) for variable in VARIABLES}
+    return {
+        variable.name: array(root, variable.path)
+        for variable in VARIABLES
+        if variable.since <= version
+    }
 
 
 def array(root: zarr.Group, path: str) -> AnyArray:

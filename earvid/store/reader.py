@@ -14,7 +14,7 @@ from earvid.errors import StoreError
 from earvid.store._errors import reading
 from earvid.store.corrected import absent_ears, corrected_ears
 from earvid.store.identity import require_header
-from earvid.store.layout import VARIABLES, array, arrays, is_built
+from earvid.store.layout import VARIABLES, Variable, array, arrays, is_built
 from earvid.store.place import AnyPath, Place, place_of
 from earvid.store.record import PENDING
 from earvid.store.spec import spec_of
@@ -41,6 +41,8 @@ class Tracks:
         presence: (T, N) float32, NaN = none.
         area: (T, N) float32 pixels of the mask.
         memory: (T, N, S) int32 frames that the mask was conditioned on, -1 = none.
+        duplicate_of: (T, N) uint8 id of the object in whose place it was seen, and which kept that
+            place so that this one has no mask; 0 = none.
         status: (T,) uint8 0 pending, 1 done, 2 done and corrected by hand.
     """
 
@@ -52,6 +54,7 @@ class Tracks:
     presence: NDArray[np.float32]
     area: NDArray[np.float32]
     memory: NDArray[np.int32]
+    duplicate_of: NDArray[np.uint8]
     status: NDArray[np.uint8]
 
 
@@ -91,7 +94,7 @@ class Store:
             root = zarr.open_group(place.zarr(), mode="r", zarr_format=3)
             if not is_built(root):
                 raise StoreError(f"{path} has only just been begun: wait, or track the clip again.")
-            self._arrays: dict[str, AnyArray] = arrays(root)
+            self._arrays: dict[str, AnyArray] = arrays(root, head["version"])
             spec = spec_of(head, np.asarray(array(root, "tracks/time")[:], np.float64))
         self.path = path
         self._place = place
@@ -162,8 +165,8 @@ class Store:
         Raises:
             StoreError: They are damaged.
         """
-        names = [variable.name for variable in VARIABLES if not variable.is_image]
-        return Tracks(**{name: self._read(name) for name in names})
+        tracks = [variable for variable in VARIABLES if not variable.is_image]
+        return Tracks(**{one.name: self._read_or_fill(one) for one in tracks})
 
     def mask(self, index: int) -> NDArray[np.uint8]:
         """(H, W) uint8 object ids of a frame; empty as long as the frame is not done.
@@ -204,6 +207,12 @@ class Store:
                 "Datasets need xarray: install it with pip install 'earvid[analysis]'."
             ) from error
         return xarray.open_zarr(self._place.zarr(), group="tracks", chunks=None)
+
+    def _read_or_fill(self, variable: Variable) -> NDArray[Any]:
+        if variable.name in self._arrays:
+            return self._read(variable.name)
+        shape = (len(self), *variable.shape(self.spec))
+        return np.full(shape, variable.fill, variable.dtype)
 
     def _read(self, name: str) -> NDArray[Any]:
         with reading(self.path, f"The array {name!r}"):

@@ -27,6 +27,8 @@ class FrameRecord:
         presence: (N,) float32, NaN = none.
         area: (N,) float32 pixels of the mask.
         memory: (N, S) int32 frames that the mask was conditioned on, -1 = none.
+        duplicate_of: (N,) uint8 id of the object in whose place it was seen and which kept that
+            place, 0 = none.
         position: (2, K, N) float32 x, y in source-frame pixels, NaN = none.
         confidence: (K, N) float32, NaN = none.
         visible: (K, N) uint8, 1 = visible.
@@ -41,6 +43,7 @@ class FrameRecord:
     presence: NDArray[np.float32]
     area: NDArray[np.float32]
     memory: NDArray[np.int32]
+    duplicate_of: NDArray[np.uint8]
     position: NDArray[np.float32]
     confidence: NDArray[np.float32]
     visible: NDArray[np.uint8]

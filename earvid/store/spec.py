@@ -13,7 +13,8 @@ from earvid.errors import StoreError
 from earvid.store._json import plain
 
 SCHEMA = "earvid.store"
-VERSION = 1
+VERSION = 2  # 1 has no `duplicate_of`
+READABLE = (1, VERSION)
 
 MAX_OBJECTS = 255  # masks hold ids in uint8, and 0 is the background
 MAX_SHARD_LENGTH = 256

@@ -17,7 +17,7 @@ from earvid.tracker.engine import Engine, Features, Prediction
 from earvid.tracker.looks import Vector, glimpse
 from earvid.tracker.prompts import ear_points, prompt_box, to_model_points
 from earvid.tracker.reentry import NearScout, Scout
-from earvid.tracker.results import Box, mask_box, without_specks
+from earvid.tracker.results import Box, mask_box, tidied
 from earvid.tracker.roi import Part, Roi, RoiSettings, RoiState
 
 ZOOM_STEPS = 3  # looks at a clicked ear, each closer than the one before
@@ -125,13 +125,19 @@ class View:
 
     def box_of(self, prediction: Prediction, region: Roi) -> Box | None:
         """The box of a mask, frame pixels, specks left out."""
+        return self.shape_of(prediction, region)[0]
+
+    def shape_of(self, prediction: Prediction, region: Roi) -> tuple[Box | None, float]:
+        """The box of a mask, frame pixels, specks left out, and how whole it is.
+
+        See :func:`~earvid.tracker.results.tidied`.
+        """
         logits, (rows, cols) = region.paste(prediction.logits, self.width, self.height)
         if logits.size == 0:
-            return None
-        box = mask_box(without_specks(logits > 0))
-        if box is None:
-            return None
-        return (box[0] + cols.start, box[1] + rows.start, box[2] + cols.start, box[3] + rows.start)
+            return None, 1.0
+        mask, whole = tidied(logits > 0)
+        box, (x, y) = mask_box(mask), (cols.start, rows.start)
+        return None if box is None else (box[0] + x, box[1] + y, box[2] + x, box[3] + y), whole
 
     def _zoomed(self, given: FramePrompt, settings: RoiSettings) -> tuple[Prediction, Roi]:
         points, labels = ear_points(given)

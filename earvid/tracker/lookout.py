@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from itertools import combinations, product
 from typing import Any
 
-from earvid.prompt import Prompt
 from earvid.tracker.looking import View
 from earvid.tracker.looks import Looks, overlap
 from earvid.tracker.object_track import ObjectTrack
-from earvid.tracker.prompts import prompted_together
 from earvid.tracker.reentry import Guard
 from earvid.tracker.results import Box
 from earvid.tracker.roi import Roi, RoiSettings, RoiState
@@ -28,7 +26,6 @@ class Lookout:
     Args:
         guard: tells ears apart.
         roi: how the crop follows each ear.
-        prompt: the ears.
         tracks: what the session knows of them, by object id.
         rivals: looks of further ears of the clip.
         look: asks the memory.
@@ -38,14 +35,12 @@ class Lookout:
         self,
         guard: Guard,
         roi: RoiSettings,
-        prompt: Prompt,
         tracks: Mapping[int, ObjectTrack],
         rivals: tuple[Looks, ...],
         look: Look,
     ) -> None:
-        self.guard, self._roi, self._prompt = guard, roi, prompt
+        self.guard, self._roi = guard, roi
         self._tracks, self._known, self._look = tracks, rivals, look
-        self._together = prompted_together(prompt)
 
     def arguments(self) -> dict[str, Any]:
         """What a session takes to make another one like this."""
@@ -95,46 +90,59 @@ class Lookout:
                 return seen
         return None
 
-    def settle(self, view: View, seen: dict[int, Sighting]) -> dict[int, Sighting]:
-        """Where two ears are seen in one place, believe but one of them."""
-        settled = dict(seen)
-        for prompted, other in product(self._prompted_on(view.index, seen), seen):
-            places = self._tracks[prompted].looks.box, settled[other].box
-            if places[0] is None or places[1] is None or {prompted, other} in self._together:
-                continue
-            if overlap(places[0], places[1]) >= self.guard.settings.shared:
-                settled[other] = settled[other].refused()
+    def settle(
+        self, view: View, seen: Mapping[int, Sighting], given: Mapping[int, Sighting]
+    ) -> dict[int, Sighting]:
+        """Where two ears are seen in one place, believe but one of them.
+
+        Args:
+            view: the frame.
+            seen: what was seen of the ears that are followed, by object id.
+            given: of those that are prompted on this frame, and so surely where that says; of two
+                prompts of one ear, the first counts.
+
+        Returns:
+            all of them.
+        """
+        settled = {**given, **seen}
+        for one, other in combinations(given, 2):
+            if settled[one].shares(settled[other], view.width, view.height):
+                settled[other] = settled[other].refused(one)
+        for prompted, other in product(given, seen):
+            if settled[prompted].shares(settled[other], view.width, view.height):
+                settled[other] = self._elsewhere(view, other, settled[other], prompted)
         for one, other in combinations(seen, 2):
-            boxes = settled[one].box, settled[other].box
-            if boxes[0] is None or boxes[1] is None or {one, other} in self._together:
-                continue
-            if overlap(boxes[0], boxes[1]) >= self.guard.settings.shared:
-                rivals = [self._tracks[one].looks, self._tracks[other].looks]
-                shown = view.shown_to(self.guard.scout, boxes[0])
-                hidden = self.guard.hidden(shown, boxes[0], rivals)
-                if hidden is not None:
-                    loser = (one, other)[hidden]
-                    settled[loser] = self._elsewhere(view, loser, settled[loser])
+            pair = settled[one], settled[other]
+            if pair[0].shares(pair[1], view.width, view.height):
+                described = [s.described for s in pair if s.described is not None]
+                looks = {i: self._tracks[i].looks for i in (one, other)}
+                loser = self.guard.yields(described, looks)
+                winner = other if loser == one else one
+                settled[loser] = self._elsewhere(view, loser, settled[loser], winner)
+        for object_id, sighting in settled.items():
+            mine = self._tracks[object_id].looks
+            before = settled.get(mine.duplicate_of)
+            if sighting.box is not None and before is not None and before.present:
+                mine.duplicate_of = 0  # both are seen, apart
+            mine.duplicate_of = sighting.duplicate_of or mine.duplicate_of
         return settled
 
-    def _prompted_on(self, index: int, seen: dict[int, Sighting]) -> list[int]:
-        """Ears that were prompted on a frame, and so are surely where that says."""
-        return [o.id for o in self._prompt.objects if index in o.frames and o.id not in seen]
-
-    def _elsewhere(self, view: View, object_id: int, seen: Sighting) -> Sighting:
+    def _elsewhere(self, view: View, object_id: int, seen: Sighting, winner: int) -> Sighting:
         """An ear that is not where it was seen: hidden, or found in another place."""
         track = self._tracks[object_id]
         assert track.roi is not None
         if self.guard.settings.searches(track.roi):
-            return self._search(view, track, track.roi, None) or seen.refused()
-        return seen.refused()
+            found = self._search(view, track, track.roi, None)
+            if found is not None and not found.shares(seen, view.width, view.height):
+                return found
+        return seen.refused(winner)
 
     def _others(self, track: ObjectTrack) -> list[Looks]:
-        """Looks of the other ears, but for those that were prompted in one place with it."""
+        """Looks of the other ears; one that was seen in the same place may be the same."""
         mine = next(i for i, one in self._tracks.items() if one is track)
         tracked = [
             one.looks
             for i, one in self._tracks.items()
-            if i != mine and frozenset((i, mine)) not in self._together
+            if i != mine and one.looks.duplicate_of != mine and track.looks.duplicate_of != i
         ]
         return [*tracked, *self._known]

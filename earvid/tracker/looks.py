@@ -37,12 +37,13 @@ class ReentrySettings:
         alike: cosine above which a view is nothing new.
         survey: frames from one look for other ears, beside the ear that is seen, to the next.
         strangers: views of such ears that are kept; none is this one, for it was seen elsewhere.
-        shared: overlap of two ears' boxes (IoU) from which only one of them can be there.
+        shared: overlap (IoU) of the box of an ear with a place that is taken, from half of which
+            on nobody looks for another ear there.
         below: how far below its usual likeness an ear may come back, at most; and
         least_below: at least, if its likeness has hardly changed so far.
         spreads: how far, in mean deviations of its likeness from the usual one.
         clearly: difference of cosines from which another ear is clearly more like what was tracked.
-        apart: difference of cosines from which one of two ears is not where both are seen.
+        apart: difference of cosines from which what is seen is not the ear that it is less like.
         challenge: frames of little likeness from one look for a better ear to the next.
         widest: side of the waiting crop over its usual side.
     """
@@ -92,6 +93,8 @@ class Looks:
         doubtful: frames in a row on which it was not enough.
         strangers: descriptions of ears that were seen elsewhere at the same time, oldest first.
         contested: whether what was seen last is more like another ear.
+        duplicate_of: the ear whose place it was last seen in and to which it yielded; 0 if there
+            was none, or both have been seen apart since.
     """
 
     keyframes: dict[int, Vector] = field(default_factory=dict)
@@ -106,6 +109,7 @@ class Looks:
     doubtful: int = 0
     strangers: list[Vector] = field(default_factory=list)
     contested: bool = False
+    duplicate_of: int = 0
 
     def likeness(self, described: Vector) -> float:
         """The largest cosine with anything that is known of the ear; -1 if nothing is."""

@@ -32,6 +32,7 @@ def put_looks(tensors: dict[str, Tensor], name: str, looks: Looks) -> dict[str, 
         "doubtful": looks.doubtful,
         "strangers": len(looks.strangers),
         "contested": looks.contested,
+        "duplicate_of": looks.duplicate_of,
     }
 
 
@@ -58,4 +59,5 @@ def take_looks(tensors: dict[str, Tensor], name: str, saved: dict[str, Any]) -> 
         saved["doubtful"],
         [vector(f"stranger.{i}") for i in range(saved["strangers"])],
         saved["contested"],
+        saved["duplicate_of"],
     )

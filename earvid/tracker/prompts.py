@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
-
 import numpy as np
 from numpy.typing import NDArray
 
-from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
+from earvid.prompt import FramePrompt
 from earvid.tracker.results import Box, mask_box
 from earvid.tracker.roi import Roi
 
@@ -63,26 +61,3 @@ def to_model_points(
         coords = np.concatenate([corners, coords])
         labels = np.concatenate([np.array(BOX_LABELS, np.int32), labels])
     return roi.to_model(coords, size), np.ascontiguousarray(labels, np.int32)
-
-
-def prompted_together(prompt: Prompt) -> frozenset[frozenset[int]]:
-    """Pairs of objects that a user prompted in one place, as a part of an ear beside the whole."""
-    pairs = combinations(prompt.objects, 2)
-    return frozenset(frozenset((one.id, other.id)) for one, other in pairs if _meet(one, other))
-
-
-def _meet(one: ObjectPrompt, other: ObjectPrompt) -> bool:
-    if not one.frames or not other.frames:
-        return False  # one of them is nowhere
-    # Of prompts far apart in time, ears that pass each other may be in one place.
-    near = min(product(one.frames, other.frames), key=lambda pair: abs(pair[0] - pair[1]))
-    boxes = prompt_box(one.frames[near[0]]), prompt_box(other.frames[near[1]])
-    return boxes[0] is not None and boxes[1] is not None and _within(boxes[0], boxes[1]) > 0.5
-
-
-def _within(one: Box, other: Box) -> float:
-    """The larger share that either box has inside the other."""
-    width = min(one[2], other[2]) - max(one[0], other[0]) + 1
-    height = min(one[3], other[3]) - max(one[1], other[1]) + 1
-    areas = [(b[2] - b[0] + 1) * (b[3] - b[1] + 1) for b in (one, other)]
-    return max(width, 0.0) * max(height, 0.0) / max(min(areas), 1e-6)

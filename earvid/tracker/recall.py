@@ -63,14 +63,14 @@ class Recall:
         """
         features = view.features(region)
         chosen, prediction = self._remembering(view.index, track.bank, features, region, beside)
-        present, box, described = prediction.presence > 0, None, None
+        present, box, described, whole = prediction.presence > 0, None, None, 1.0
         if self.roi is not None and track.roi is not None:
-            if present and _believable(prediction, track.roi, self.roi):
-                box = view.box_of(prediction, region)
+            if present and believable(prediction, track.roi, self.roi):
+                box, whole = view.shape_of(prediction, region)
             present = box is not None
         if box is not None and self.scout is not None:
             described = self.scout.describe(view.shown_to(self.scout, box), box)
-        return Sighting(prediction, region, present, box, chosen, described)
+        return Sighting(prediction, region, present, box, chosen, described, whole)
 
     def _first(self, view: View, track: ObjectTrack, beside: Executor | None = None) -> Sighting:
         whole = Roi.whole(view.width, view.height)
@@ -97,7 +97,10 @@ def helpers(beside: int) -> Executor | None:
     return ThreadPoolExecutor(beside, "earvid") if beside > 1 else None
 
 
-def _believable(prediction: Prediction, state: RoiState, settings: RoiSettings) -> bool:
+def believable(prediction: Prediction, state: RoiState, settings: RoiSettings) -> bool:
     """Whether something seen is good enough to be the ear, or to be it again."""
+    extent = max(state.ear_side, state.usual) / settings.factor
+    if prediction.entry.area < settings.shred * extent**2:
+        return False
     lost = state.searching or state.absent > settings.patience
     return prediction.score >= (settings.reacquire_score if lost else settings.min_score)

@@ -13,8 +13,8 @@ about its size every few frames; those that are recognized, the most alike first
 the memory in a crop of their own, and the first that the memory confirms is the ear. The same
 search, now and then, challenges a mask that has long been unlike its ear: an ear that turns away
 leaves others behind to slide to. Two tracked ears never share a place: where two masks become one,
-the ear that is recognized there keeps it and the other one is hidden. Without a :class:`Scout` only
-the first witness is heard, in a crop that slowly widens.
+the ear that is recognized there keeps it and the other one yields whole. Without a :class:`Scout`
+only the first witness is heard, in a crop that slowly widens.
 
 The pieces are known: a detector that restarts a lost tracker from TLD (Kalal et al. 2012),
 recognition by a learned embedding from DeepSORT (Wojke et al. 2017).
@@ -22,7 +22,7 @@ recognition by a learned embedding from DeepSORT (Wojke et al. 2017).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -199,20 +199,29 @@ class Guard:
                 alike.append((likeness, box))
         return [box for _, box in sorted(alike, key=lambda one: -one[0])[: self.settings.tries]]
 
-    def hidden(self, image: Image, box: Box, rivals: Sequence[Looks]) -> int | None:
-        """Which of two ears that are seen in one box is not there.
+    def yields(self, described: Sequence[Vector], rivals: Mapping[int, Looks]) -> int:
+        """Which of two ears that are seen in one place is not there.
+
+        The one that is less like what is seen; of two that are nearly as like it, the later one of
+        the prompt. The one that yielded before does so again, unless the other one is not
+        recognized any more and is clearly less like what is seen: an ear that was prompted twice
+        is one and the same of the two all along, and does not change between them.
 
         Args:
-            image: ``(H, W, 3)`` uint8 RGB.
-            box: where both are seen.
-            rivals: looks of the two.
+            described: what is seen, as each of the two sees it.
+            rivals: looks of the two, by object id, in the order of the prompt.
 
         Returns:
-            0 or 1; ``None`` when what is there may well be both, as a part of an ear that is
-            tracked beside the whole.
+            the object id of the one that yields.
         """
-        described = self.scout.describe(image, box)
-        likeness = [rival.likeness(described) for rival in rivals]
-        less = int(np.argmin(likeness))
-        apart = likeness[1 - less] - likeness[less] > self.settings.apart
-        return less if apart or likeness[less] < self.scout.same else None
+        (one, mine), (other, theirs) = rivals.items()
+        likeness = {n: max(r.likeness(d) for d in described) for n, r in rivals.items()}
+        before = other if theirs.duplicate_of == one else one if mine.duplicate_of == other else 0
+        if before:
+            winner = one if before == other else other
+            clearly = likeness[before] - likeness[winner] > self.settings.clearly
+            unknown = likeness[winner] < self.needed(rivals[winner])
+            return winner if clearly and unknown else before
+        if abs(likeness[one] - likeness[other]) > self.settings.apart:
+            return min(likeness, key=likeness.__getitem__)
+        return other

@@ -88,7 +88,7 @@ class Session:
         self._recall = Recall(self.engine, self.policy, roi, direction, scout, helpers(beside))
         if scout is not None and roi is not None:
             guard, look = Guard(scout, reentry), self._recall.look
-            self.lookout = Lookout(guard, roi, prompt, self.tracks, tuple(rivals), look)
+            self.lookout = Lookout(guard, roi, self.tracks, tuple(rivals), look)
 
     def prepare(self, frame: FrameLike) -> None:
         """Learn the prompts on a keyframe ahead of its turn, so that earlier frames profit too."""
@@ -113,16 +113,22 @@ class Session:
         wanted = {o.id: self.tracks[o.id] for o in self.prompt.objects if self._follows(o, frame)}
         first = self._recall.first(view, wanted)
         seen: dict[int, Sighting] = {}
+        prompted: dict[int, Sighting] = {}
         for o in self.prompt.objects:
             track = self.tracks[o.id]
             given = o.frames.get(frame.index) if self.direction > 0 else None
             if given is not None:
-                results[o.id] = self._keyframe(view, o, track, given)
+                prompted[o.id] = self._keyframe(view, o, track, given)
             elif o.id in wanted:
                 seen[o.id] = self._judged(view, track, first[o.id])
-        settled = seen if self.lookout is None else self.lookout.settle(view, seen)
+        settled = {**prompted, **seen}
+        if self.lookout is not None:
+            settled = self.lookout.settle(view, seen, prompted)
         for object_id, sighting in settled.items():
-            results[object_id] = self._conclude(view, object_id, sighting)
+            if object_id in prompted:
+                results[object_id] = sighting.result(object_id, frame.index, (frame.index,))
+            else:
+                results[object_id] = self._conclude(view, object_id, sighting)
         return FrameResult(frame.index, dict(sorted(results.items())))
 
     def skip(self, index: int) -> FrameResult:
@@ -167,8 +173,10 @@ class Session:
             # Newest last: coming from the right, the frame next to the keyframe is the newest.
             for index in sorted(track.handover.recent, reverse=True):
                 bank.recent[index] = track.handover.recent[index]
+            looks = track.looks.fresh()
+            looks.duplicate_of = track.looks.duplicate_of  # so that the same one yields both ways
             back.tracks[object_id] = ObjectTrack(
-                bank, track.start_roi, track.start_roi, looks=track.looks.fresh()
+                bank, track.start_roi, track.start_roi, looks=looks
             )
         return back
 
@@ -208,7 +216,7 @@ class Session:
 
     def _keyframe(
         self, view: View, ear: ObjectPrompt, track: ObjectTrack, given: FramePrompt
-    ) -> ObjectResult:
+    ) -> Sighting:
         prediction, roi = view.find(given)
         self._learn(track.bank, prediction.entry)
         present = prediction.presence > 0
@@ -222,7 +230,7 @@ class Session:
         self._meet(view, track.looks, box)
         if self.lookout is not None:
             self.lookout.guard.begin(track.looks, view.index, view.glimpse(roi), box)
-        return Sighting(prediction, roi, present, box).result(ear.id, view.index, (view.index,))
+        return Sighting(prediction, roi, present, box)
 
     def _meet(self, view: View, looks: Looks, box: Box | None) -> None:
         if self.lookout is not None:

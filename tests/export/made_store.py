@@ -121,6 +121,7 @@ def _record(index, keypoints):
         presence=np.where(np.isnan(score), 0.1, 0.95).astype(np.float32),
         area=np.float32([(mask == one).sum() for one in IDS]),
         memory=np.full((2, 1), -1, np.int32),
+        duplicate_of=np.zeros(2, np.uint8),
         position=position,
         confidence=confidence.astype(np.float32),
         visible=visible,

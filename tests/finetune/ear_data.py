@@ -95,6 +95,7 @@ def _record(spec: StoreSpec, t: int, mask: np.ndarray, status: int, score: float
         presence=np.ones(count, np.float32),
         area=np.full(count, mask.sum(), np.float32),
         memory=np.full((count, 1), -1, np.int32),
+        duplicate_of=np.zeros(count, np.uint8),
         position=np.zeros((2, 0, count), np.float32),
         confidence=np.zeros((0, count), np.float32),
         visible=np.zeros((0, count), np.uint8),

@@ -26,7 +26,8 @@ def store(tmp_path):
                     t, np.zeros((12, 16), np.uint8), np.zeros((3, 4), np.uint8),
                     np.full((4, 2), np.nan, np.float32),
                     np.array([t / 10, np.nan], np.float32), np.array([1, 0], np.float32),
-                    np.zeros(2, np.float32), memory, np.zeros((2, 0, 2), np.float32),
+                    np.zeros(2, np.float32), memory, np.zeros(2, np.uint8),
+                    np.zeros((2, 0, 2), np.float32),
                     np.zeros((0, 2), np.float32), np.zeros((0, 2), np.uint8),
                 )
             )  # fmt: skip
@@ -39,7 +40,8 @@ def make_store(tmp_path):
 
     def make(masks, name="clip.earvid.zarr", *, ids=(1,), names=("ear",), keypoints=(), finish=True,
              score=lambda t: 0.95, presence=lambda t, seen: 0.99 if seen else 0.01,
-             visible=lambda t: 1, clip_name="clip.mp4", provenance=None, done=None):  # fmt: skip
+             visible=lambda t: 1, duplicate_of=lambda t, one: 0, clip_name="clip.mp4",
+             provenance=None, done=None):  # fmt: skip
         count, (height, width) = len(masks), masks[0].shape
         spec = StoreSpec(
             clip_name=clip_name, frame_count=count, width=width, height=height, fps=25.0,
@@ -59,6 +61,7 @@ def make_store(tmp_path):
                         np.where(area > 0, score(t), np.nan).astype(np.float32),
                         np.array([presence(t, a > 0) for a in area], np.float32), area,
                         np.full((len(ids), 1), -1, np.int32),
+                        np.array([duplicate_of(t, one) for one in ids], np.uint8),
                         np.full((2, points, len(ids)), 50, np.float32),
                         np.full((points, len(ids)), 0.8, np.float32),
                         np.full((points, len(ids)), visible(t), np.uint8),

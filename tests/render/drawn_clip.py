@@ -78,6 +78,7 @@ def record(index, spec):
         presence=np.array([present], np.float32),
         area=np.array([np.count_nonzero(mask)], np.float32),
         memory=np.zeros((1, 0), np.int32),
+        duplicate_of=np.zeros(1, np.uint8),
         position=points if present else np.full_like(points, np.nan),
         confidence=np.full((len(spec.keypoints), 1), 0.5, np.float32),
         visible=1 - np.arange(len(spec.keypoints), dtype=np.uint8)[:, None] % 2,

@@ -52,6 +52,7 @@ def make_record(spec: StoreSpec, index: int, seed: int = 0, status: int = 1) -> 
         presence=floats(count),
         area=floats(count),
         memory=random.integers(-1, 9, (count, spec.memory_slots), np.int32),
+        duplicate_of=random.integers(0, 9, count, np.uint8),
         position=floats(2, points, count),
         confidence=floats(points, count),
         visible=random.integers(0, 2, (points, count), np.uint8),

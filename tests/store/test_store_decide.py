@@ -92,8 +92,8 @@ def test_a_later_layout(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
     begin(path)
     root = zarr.open_group(path)
-    root.update_attributes({"earvid": {**root.attrs["earvid"], "version": 2}})
-    with pytest.raises(StoreError, match=r"version 2 .* reads version 1"):
+    root.update_attributes({"earvid": {**root.attrs["earvid"], "version": 3}})
+    with pytest.raises(StoreError, match=r"version 3 .* reads versions up to 2"):
         Store.open(path)
 
 

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_producer import make_record, make_spec
@@ -14,7 +15,10 @@ from earvid.errors import StoreError
 from earvid.store import FrameRecord, Store, StoreSpec, StoreWriter, compare
 from earvid.store.layout import VARIABLES
 
-FIELDS = ("position", "confidence", "visible", "box", "score", "presence", "area", "memory")
+FIELDS = (
+    "position", "confidence", "visible", "box", "score", "presence", "area", "memory",
+    "duplicate_of",
+)  # fmt: skip
 
 
 def write(path: Path, spec: StoreSpec, order: list[int]) -> list[FrameRecord]:
@@ -50,6 +54,20 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert store.summary == {"frames": 30}
     assert store.shard_length == store.spec.shard_length == 8
     np.testing.assert_array_equal(store.times, spec.times)
+
+
+def test_a_store_of_the_first_layout_is_read(tmp_path: Path) -> None:
+    """It knows of no ear that yielded its place to another."""
+    spec = make_spec()
+    records = write(tmp_path / "a.zarr", spec, list(range(30)))
+    root = zarr.open_group(tmp_path / "a.zarr", use_consolidated=False)
+    del root["tracks/duplicate_of"]
+    root.update_attributes({"earvid": {**root.attrs["earvid"], "version": 1}})
+    with pytest.warns(UserWarning, match="Consolidated metadata"):
+        zarr.consolidate_metadata(root.store)
+    store = Store.open(tmp_path / "a.zarr")
+    assert store.tracks.duplicate_of.shape == (30, 2) and not store.tracks.duplicate_of.any()
+    np.testing.assert_array_equal(store.tracks.score, [record.score for record in records])
 
 
 @st.composite

@@ -1,7 +1,7 @@
 """Losing an ear and finding it again, with the embedded model, drawn ears and a simple scout."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import cv2
@@ -13,8 +13,10 @@ from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.sample.clip import make_clip
 from earvid.sample.params import random_ear
 from earvid.tracker import Session, dump_session, label_frame, load_session
+from earvid.tracker.looking import View
 from earvid.tracker.looks import Looks, ReentrySettings, glimpse, overlap
 from earvid.tracker.looks_state import put_looks, take_looks
+from earvid.tracker.recall import believable
 from earvid.tracker.reentry import Guard
 
 WIDTH, HEIGHT = 400, 300
@@ -174,6 +176,52 @@ def test_two_ears_never_share_a_place(model, ear):
     assert iou(painted(results[-1], 2), truths[-1][1]) > 0.7
 
 
+def test_an_ear_that_was_prompted_twice_is_one_and_the_same_of_the_two(model, ear):
+    script, truths = [], []
+    for x in range(0, 60, 5):
+        image, mask = placed(ear, x)
+        script.append((image, [box_of(mask)]))
+        truths.append(mask)
+    inner = cv2.erode(truths[0].astype(np.uint8), np.ones((7, 7))) > 0
+    results = run(model, prompted(truths[0], inner), ColorScout(), script)
+    for result, truth in zip(results, truths, strict=True):
+        first, second = result.objects[1], result.objects[2]
+        assert iou(painted(result, 1), truth) > 0.6 and not painted(result, 2).any()
+        assert not second.present and second.presence <= 0.5 and second.duplicate_of == 1
+        assert first.present and first.duplicate_of == 0
+
+
+def test_two_ears_that_touch_are_two(model, ear):
+    left, first = placed(ear, -60)
+    right, second = placed(ear, 60, tint=BLUE)
+    half = np.arange(WIDTH)[None, :, None] < WIDTH // 2
+    image = np.where(half, left, right)
+    boxes = [box_of(first), box_of(second)]
+    results = run(model, prompted(first, second), ColorScout(), [(image, boxes)] * 4)
+    assert all(r.present and not r.duplicate_of for r in results[-1].objects.values())
+
+
+def test_a_mask_in_pieces_has_a_lower_score_and_a_shred_is_no_ear(model, ear):
+    image, mask = placed(ear)
+    session = Session(model, prompted(mask), WIDTH, HEIGHT, 3, scout=ColorScout())
+    session.step(SimpleNamespace(index=0, image=image))
+    view = View(SimpleNamespace(index=1, image=image), session.engine, session.roi_settings)
+    seen = session._recall.look(view, session.tracks[1], session.tracks[1].roi.roi())
+    assert seen.present and seen.whole == 1
+    halves = seen.prediction.logits.copy()
+    middle = int(np.flatnonzero((halves > 0).any(1)).mean())
+    halves[middle - 1 : middle + 2] = -9
+    torn = replace(seen.prediction, logits=halves)
+    box, whole = view.shape_of(torn, seen.roi)
+    assert box is not None and 0.3 < whole < 0.8
+    told = replace(seen, prediction=torn, whole=whole).result(1, 1, ())
+    assert told.score < 0.95 * seen.result(1, 1, ()).score
+    state, settings = session.tracks[1].roi, session.roi_settings
+    assert believable(seen.prediction, state, settings)
+    shred = replace(seen.prediction.entry, area=seen.prediction.entry.area / 30)
+    assert not believable(replace(seen.prediction, entry=shred), state, settings)
+
+
 def test_a_session_saved_while_the_ear_is_away_goes_on_exactly(model, ear):
     here, mask = placed(ear)
     there, truth = placed(ear, -100, 30, 0.8)
@@ -229,8 +277,19 @@ def test_a_candidate_belongs_to_the_ear_that_it_is_most_like():
     found = guard.candidates(wall(), 10, mine, [other])
     assert found == [(20, 0, 29, 9), (40, 0, 49, 9)]
     assert guard.candidates(wall(), 10, other, [Looks({0: blue})]) == [(0, 0, 9, 9)]
-    assert guard.hidden(wall(), (20, 0, 29, 9), [other, mine]) == 0
-    assert guard.hidden(wall(), (20, 0, 29, 9), [mine, Looks({0: blue})]) is None
+
+
+def test_of_two_ears_in_one_place_the_one_that_is_not_like_it_yields_and_else_always_the_same():
+    red, blue = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    both = (red + blue) / np.float32(2**0.5)
+    guard = Guard(ColorScout())
+    assert guard.yields([blue], {1: Looks({0: red}), 2: Looks({0: blue})}) == 1
+    assert guard.yields([red], {1: Looks({0: red}), 2: Looks({0: blue})}) == 2
+    # One ear that was prompted twice,
+    assert guard.yields([both], {1: Looks({0: both}), 2: Looks({0: both})}) == 2
+    assert guard.yields([both], {1: Looks({0: both}, duplicate_of=2), 2: Looks({0: both})}) == 1
+    # and two, one of which kept the place of the other.
+    assert guard.yields([red], {1: Looks({0: red}, duplicate_of=2), 2: Looks({0: blue})}) == 2
 
 
 def test_an_ear_that_was_seen_beside_another_is_not_taken_for_it():
@@ -301,6 +360,7 @@ def test_all_that_is_known_of_looks_is_saved():
         6, 0.7, 0.8, 0.09, 10,
         [np.full(3, 11, np.float32)],
         True,
+        12,
     )  # fmt: skip
     tensors: dict = {}
     plain = json.loads(json.dumps(put_looks(tensors, "a", full)))

@@ -19,6 +19,8 @@ from earvid.tracker import (
     load_results,
     load_session,
 )
+from earvid.tracker.results import ObjectResult
+from earvid.tracker.roi import Roi
 
 WIDTH, HEIGHT, COUNT = 120, 90, 14
 
@@ -202,19 +204,29 @@ def test_a_few_landmarks_alone_are_a_prompt(model):
     assert session(model, prompt).step(frame(0)).objects[1].keyframe
 
 
-def test_where_two_ears_overlap_the_higher_logit_wins(model):
-    s = session(model)
-    for t in range(4, 7):
-        result = s.step(frame(t))
-    ears = [result.objects[1], result.objects[7]]
-    canvas = []
-    for ear in ears:
-        logits = np.full((HEIGHT, WIDTH), -np.inf)
-        part, where = ear.patch(WIDTH, HEIGHT)
-        logits[where] = part
-        canvas.append(logits)
-    expected = np.where(np.maximum(*canvas) > 0, np.where(canvas[0] >= canvas[1], 1, 7), 0)
-    assert np.array_equal(label_frame(ears, WIDTH, HEIGHT, tidy=False).labels, expected)
+def drawn(object_id, x0, x1, level, keyframe=False):
+    """An ear whose mask is a rectangle, with logits of one level."""
+    logits = np.full((HEIGHT, WIDTH), -9, np.float32)
+    logits[20:60, x0:x1] = level
+    roi = Roi(0, 0, WIDTH, HEIGHT)
+    return ObjectResult(object_id, 5, logits, roi, 0.8, 0.9, True, (0,), keyframe)
+
+
+def test_where_the_outlines_of_two_ears_overlap_the_higher_logit_wins():
+    labels = label_frame([drawn(1, 10, 40, 3), drawn(7, 34, 70, 5)], WIDTH, HEIGHT).labels
+    assert (labels[30, 10:34] == 1).all() and (labels[30, 34:70] == 7).all()
+
+
+def test_two_masks_of_one_ear_are_not_dealt_out():
+    """Whoever made them: a run without a crop, or the two directions of one."""
+    ears = [drawn(7, 20, 60, 5), drawn(1, 10, 50, 3), drawn(3, 80, 100, 2)]
+    frame = label_frame(ears, WIDTH, HEIGHT)
+    assert frame.duplicates == {7: 1}
+    assert frame.areas == {1: 40 * 40, 3: 40 * 20} and set(np.unique(frame.labels)) == {0, 1, 3}
+    prompted = label_frame([drawn(1, 10, 50, 3), drawn(7, 20, 60, 5, True)], WIDTH, HEIGHT)
+    assert prompted.duplicates == {1: 7} and set(np.unique(prompted.labels)) == {0, 7}
+    inside = label_frame([drawn(1, 10, 70, 3), drawn(2, 20, 30, 5)], WIDTH, HEIGHT)
+    assert inside.duplicates == {2: 1} and (inside.labels[30, 10:70] == 1).all()
 
 
 class Plain:
