@@ -52,6 +52,13 @@ if TYPE_CHECKING:
     help="Photos in which all faces look to image-right, such as 'closeup/*'.",
 )
 @trunk_weights("ImageNet weights of EfficientNet-Lite0 to start a new run from.")
+@click.option(
+    "--start",
+    type=FILE,
+    callback=as_path,
+    metavar="FILE",
+    help="Weights of a detector to start a new run from, instead; such as those that ship.",
+)
 @minutes(35.0)
 @count("--drawn", 60, "Drawn ears that are learned from beside the photos.")
 @count("--batch", 16, "Scenes in one step.")
@@ -65,6 +72,7 @@ def command(
     sides: Path | None,
     faces_right: tuple[str, ...],
     trunk_weights: Path | None,
+    start: Path | None,
     minutes: float,
     drawn: int,
     batch: int,
@@ -74,9 +82,12 @@ def command(
     """Train the detector that finds ears when no prompt is given.
 
     Each DATA folder has images/ and masks/ with files of the same names; in a mask, anything but
-    0 is ear, and every ear of a photo has one. The run's folder gets a log, sample pictures,
-    checkpoints, and weights.safetensors. Stopped and called again, the run goes on.
+    0 is ear, and every ear of a photo has one. An empty mask says that a photo shows no ear. Where
+    a file of that name in ignore/ is not 0, nothing is judged. The run's folder gets a log, sample
+    pictures, checkpoints, and weights.safetensors. Stopped and called again, the run goes on.
     """
+    if trunk_weights is not None and start is not None:
+        raise click.UsageError("Give either --trunk-weights or --start, not both.")
     hush_opencv()
     from earvid.train import find_stills, select, split
     from earvid.train.detector import DetectorSettings, DetectorTrainer
@@ -103,6 +114,7 @@ def command(
         groups,
         load_photos(held, book, cache),
         trunk=trunk_weights,
+        start=start,
         log=lambda line: click.echo(line, err=True),
     )
     scores = trainer.fit()

@@ -17,7 +17,7 @@ from earvid.detect.evaluate import DetectionScores, score_detector
 from earvid.detect.network import DetectorConfig, EarNetwork
 from earvid.errors import EarvidError
 from earvid.models.nano import normalize
-from earvid.models.weights import save_weights
+from earvid.models.weights import load_into, read_weights, save_weights
 from earvid.prefetch import Prefetch
 from earvid.train.detector_look import sample_sheet, truths
 from earvid.train.detector_loss import detector_loss, make_targets
@@ -86,6 +86,7 @@ class DetectorTrainer:
         held_out: photos to validate on, and to fit the confidence on.
         config: the architecture.
         trunk: ImageNet weights of EfficientNet-Lite0, for a new run.
+        start: weights of an earlier detector to begin a new run with, instead.
         log: receives one line of text at a time.
 
     Raises:
@@ -101,6 +102,7 @@ class DetectorTrainer:
         *,
         config: DetectorConfig = DetectorConfig(),  # noqa: B008 - frozen
         trunk: Path | None = None,
+        start: Path | None = None,
         log: Callable[[str], None] = print,
     ) -> None:
         if settings.threads:
@@ -108,7 +110,7 @@ class DetectorTrainer:
         self.run, self.settings, self.config, self._log = run, settings, config, log
         self.held_out = list(held_out)
         self.maker = _scene_maker(groups, settings)
-        self.network = self._new_network(trunk)
+        self.network = self._new_network(trunk, start)
         self.optimizer = self._new_optimizer()
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.step, self.clock = 0, Clock(settings.minutes)
@@ -174,11 +176,14 @@ class DetectorTrainer:
         self.step += 1
         return {name: loss.item() for name, loss in losses.items()}
 
-    def _new_network(self, trunk: Path | None) -> EarNetwork:
+    def _new_network(self, trunk: Path | None, start: Path | None) -> EarNetwork:
         torch.manual_seed(self.settings.seed)
         network = EarNetwork(self.config)
+        if start is not None:
+            load_into(network, read_weights(start)[0], str(start))
         if trunk is not None:
             network.trunk.load_state_dict(trunk_weights(trunk, network.trunk.state_dict()))
+        if trunk is not None or start is not None:
             stages = list(network.trunk.blocks.children())[: self.settings.frozen_stages]
             for part in [network.trunk.conv_stem, network.trunk.bn1, *stages]:
                 part.requires_grad_(False)

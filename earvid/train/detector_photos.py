@@ -33,13 +33,16 @@ class Photo:
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
-        ears: one ``(H, W)`` uint8 mask (0 or 255) per ear.
+        ears: one ``(H, W)`` uint8 mask (0 or 255) per ear; none in a photo that shows none.
         sides: per ear: the person's ``LEFT`` or ``RIGHT`` one, or ``UNKNOWN``.
+        ignore: ``(H, W)`` uint8, 255 where nobody is to be judged, such as an ear of which too
+            little is seen to draw it; None if all is.
     """
 
     image: NDArray[np.uint8]
     ears: tuple[NDArray[np.uint8], ...]
     sides: tuple[int, ...]
+    ignore: NDArray[np.uint8] | None = None
 
 
 class SideBook:
@@ -141,6 +144,11 @@ class LazyPhoto(Photo):
         """Per ear: ``LEFT``, ``RIGHT`` or ``UNKNOWN``."""
         return self.fetch().sides
 
+    @property
+    def ignore(self) -> NDArray[np.uint8] | None:
+        """``(H, W)`` uint8, 255 where nobody is to be judged."""
+        return self.fetch().ignore
+
     def fetch(self) -> Photo:
         """The decoded photo."""
         return self._cache.get(f"{self._file.mark}:{self._file.name}", self._load)
@@ -148,13 +156,22 @@ class LazyPhoto(Photo):
     def _load(self) -> Photo:
         still = self._file.load()
         ears = tuple(_shrunk(ear) for ear in still.ears)
-        return Photo(_shrunk(still.image), ears, self._book.sides(still))
+        return Photo(_shrunk(still.image), ears, self._book.sides(still), self._ignored(still))
+
+    def _ignored(self, still: Still) -> NDArray[np.uint8] | None:
+        path = self._file.ref.ignore
+        if path is None:
+            return None
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if mask is None or mask.shape != still.image.shape[:2]:
+            raise EarvidError(f"{path} cannot be read, or differs in size from its photo.")
+        return _shrunk(np.where(mask > 0, 255, 0).astype(np.uint8))
 
 
 def load_photos(
     refs: Iterable[StillRef], book: SideBook, cache: PhotoCache[Photo] | None = None
 ) -> list[Photo]:
-    """List photos that are decoded when they are needed; those without an ear are left out.
+    """List photos that are decoded when they are needed; those without an ear teach what is none.
 
     Args:
         refs: which photos.
@@ -165,7 +182,7 @@ def load_photos(
         EarvidError: a file cannot be read, or a photo and its mask differ in size.
     """
     kept: PhotoCache[Photo] = PhotoCache() if cache is None else cache
-    return [LazyPhoto(file, book, kept) for file in photos_of(refs)]
+    return [LazyPhoto(file, book, kept) for file in photos_of(refs, bare=True)]
 
 
 def _shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

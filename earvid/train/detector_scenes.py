@@ -72,8 +72,15 @@ class _Ear:
 class _Canvas:
     image: Image
     ears: list[_Ear] = field(default_factory=list)
+    ignored: list[Image] = field(default_factory=list)  # masks of what is not judged
 
-    def lay(self, image: Image, alpha: NDArray[np.bool_], ears: Sequence[_Ear]) -> None:
+    def lay(
+        self,
+        image: Image,
+        alpha: NDArray[np.bool_],
+        ears: Sequence[_Ear],
+        ignored: Image | None = None,
+    ) -> None:
         """Lay a photo over what is there; ears below vanish where it covers them."""
         self.image = np.where(alpha[..., None], image, self.image)
         for ear in self.ears:
@@ -81,6 +88,9 @@ class _Canvas:
         for ear in ears:
             ear.mask = np.where(alpha, ear.mask, 0).astype(np.uint8)
         self.ears += ears
+        self.ignored = [np.where(alpha, 0, mask).astype(np.uint8) for mask in self.ignored]
+        if ignored is not None:
+            self.ignored.append(np.where(alpha, ignored, 0).astype(np.uint8))
 
 
 class SceneMaker:
@@ -117,7 +127,11 @@ class SceneMaker:
             self._occlude(rng, canvas)
         look = replace(sample_look(rng, 1), codec=False)
         image = film([canvas.image], look, rng)[0]
-        return _labelled(image, canvas.ears, smallest=_SMALLEST * max(1.0, look.reduce))
+        scene = _labelled(image, canvas.ears, smallest=_SMALLEST * max(1.0, look.reduce))
+        more = [box for mask in canvas.ignored for box in _boxes(mask)]
+        if more:
+            scene.doubtful = np.concatenate([scene.doubtful, np.array(more, np.float32)])
+        return scene
 
     def _lay_photos(self, rng: np.random.Generator, canvas: _Canvas) -> None:
         side = self.settings.side
@@ -149,19 +163,23 @@ class SceneMaker:
                 known = facing != UNKNOWN and flipped
                 ears.append(_Ear(seen, 1 - facing if known else facing, whole))
         if rng.random() < 0.7:
-            inside = warp(np.full_like(photo.ears[0], 255), matrix, side, cv2.BORDER_CONSTANT)
+            whole_photo = np.full(photo.image.shape[:2], 255, np.uint8)
+            inside = warp(whole_photo, matrix, side, cv2.BORDER_CONSTANT)
         else:
             inside = np.full((side, side), 255, np.uint8)
         alpha = np.zeros((side, side), bool)
         alpha[rows, columns] = inside[rows, columns] > 127
-        canvas.lay(image, alpha, ears)
+        ignored = None
+        if photo.ignore is not None:
+            ignored = warp(photo.ignore, matrix, side, cv2.BORDER_CONSTANT)
+        canvas.lay(image, alpha, ears, ignored)
 
     def _placement(
         self, rng: np.random.Generator, photo: Photo, rows: slice, columns: slice
     ) -> tuple[Matrix, bool]:
         """A map that brings one of the photo's ears somewhere, at some size."""
         s = self.settings
-        x0, y0, x1, y1 = ear_box(photo.ears[rng.integers(len(photo.ears))])
+        x0, y0, x1, y1 = self._anchor(rng, photo)
         room = min(rows.stop - rows.start, columns.stop - columns.start)
         largest = max(s.ear[0] + 1, min(s.ear[1], 0.9 * room))
         target = float(np.exp(rng.uniform(np.log(s.ear[0]), np.log(largest))))
@@ -178,6 +196,16 @@ class SceneMaker:
         linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([across, scale / stretch])
         shift = np.array([at_x, at_y]) - linear @ np.array([(x0 + x1) / 2, (y0 + y1) / 2])
         return np.vstack([np.column_stack([linear, shift]), [0, 0, 1]]), flip
+
+    def _anchor(self, rng: np.random.Generator, photo: Photo) -> tuple[float, float, float, float]:
+        """The box of one of the photo's ears, or of a place where one could be."""
+        if photo.ears:
+            return ear_box(photo.ears[rng.integers(len(photo.ears))])
+        # As large beside the photo as ears in photos of heads mostly are.
+        height, width = photo.image.shape[:2]
+        tall = min(height, width) * float(np.exp(rng.uniform(np.log(0.06), np.log(0.4))))
+        x, y = rng.uniform(0, width), rng.uniform(0, height)
+        return x - 0.3 * tall, y - 0.5 * tall, x + 0.3 * tall, y + 0.5 * tall
 
     def _occlude(self, rng: np.random.Generator, canvas: _Canvas) -> None:
         side = self.settings.side
@@ -213,6 +241,12 @@ class SceneMaker:
     def _patch(self, rng: np.random.Generator) -> Image:
         """A square patch of a photo that shows no annotated ear."""
         return patch_without_ear(rng, lambda: self._photo(rng), self.settings.side, widest=0.9)
+
+
+def _boxes(mask: Image) -> list[tuple[float, float, float, float]]:
+    """A box around each piece of a mask."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
+    return [(x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5) for x, y, w, h, _ in stats[1:]]
 
 
 def _labelled(image: Image, ears: Sequence[_Ear], smallest: float) -> Scene:

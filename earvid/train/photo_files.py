@@ -11,7 +11,7 @@ import cv2
 from PIL import Image as Pillow
 
 from earvid.errors import EarvidError
-from earvid.train.stills import MIN_EAR_AREA, Still, StillRef, load_still
+from earvid.train.stills import MIN_EAR_AREA, Still, StillRef, load_any_still
 from earvid.train.subjects import subject_of
 
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lay the picture on its side
@@ -19,11 +19,19 @@ _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lay the picture on its side
 
 @dataclass(frozen=True)
 class FilePhoto:
-    """A photo with its mask beside it; see :class:`earvid.train.photos.Photo`."""
+    """A photo with its mask beside it; see :class:`earvid.train.photos.Photo`.
+
+    Args:
+        ref: where photo and mask lie.
+        subject: whose ear it is.
+        mark: changes whenever the content does.
+        bare: the mask holds no ear, which the photo is there to show.
+    """
 
     ref: StillRef
     subject: str
     mark: str
+    bare: bool = False
 
     @property
     def name(self) -> str:
@@ -32,18 +40,21 @@ class FilePhoto:
 
     def load(self) -> Still:
         """Decode photo and mask."""
-        still = load_still(self.ref)
-        if still is None:
+        still = load_any_still(self.ref)
+        if not still.ears and not self.bare:
             raise EarvidError(f"{self.ref.mask} holds no ear any more; start a new run.")
         return still
 
 
-def photos_of(refs: Iterable[StillRef], pattern: str | None = None) -> list[FilePhoto]:
+def photos_of(
+    refs: Iterable[StillRef], pattern: str | None = None, *, bare: bool = False
+) -> list[FilePhoto]:
     """List the photos whose masks hold an ear; masks are looked into, photos only measured.
 
     Args:
         refs: of which photos.
         pattern: see :func:`earvid.train.subjects.subject_of`.
+        bare: those whose masks hold none, too.
 
     Raises:
         EarvidError: a file cannot be read, or a photo and its mask differ in size.
@@ -59,10 +70,11 @@ def photos_of(refs: Iterable[StillRef], pattern: str | None = None) -> list[File
                 f"{ref.mask} is {mask.shape[1]}x{mask.shape[0]} pixels and its photo is "
                 f"{size[0]}x{size[1]}; a mask must not differ in size from its photo."
             )
-        if _holds_ear(mask, ref.mask):
+        shown = _holds_ear(mask, ref.mask)
+        if shown or bare:
             digest = hashlib.sha256(mask.tobytes()).hexdigest()
             mark = f"{ref.image.stat().st_size}-{digest[:16]}"
-            photos.append(FilePhoto(ref, subject_of(ref.name, pattern), mark))
+            photos.append(FilePhoto(ref, subject_of(ref.name, pattern), mark, not shown))
     return photos
 
 

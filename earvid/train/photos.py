@@ -177,6 +177,8 @@ def patch_without_ear(
         height, width = image.shape[:2]
         size = max(1, int(min(height, width) * rng.uniform(0.15, widest)))
         y, x = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
-        if not any(ear[y : y + size, x : x + size].any() for ear in ears):
+        ignored = getattr(photo, "ignore", None)  # there may be an ear that nobody drew
+        hidden = ears if ignored is None else (*ears, ignored)
+        if not any(mask[y : y + size, x : x + size].any() for mask in hidden):
             return np.asarray(cv2.resize(image[y : y + size, x : x + size], (side, side)), np.uint8)
     return np.full((side, side, 3), PAD_COLOR, np.uint8)

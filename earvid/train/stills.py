@@ -27,11 +27,14 @@ class StillRef:
         name: ``folder/stem``, what hold-out patterns match.
         image: path of the photo.
         mask: path of the mask: 0 background, anything else ear.
+        ignore: path of a mask of what is not to be judged, if there is one: 0 judged, anything
+            else not.
     """
 
     name: str
     image: Path
     mask: Path
+    ignore: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +71,10 @@ def find_stills(folders: Iterable[Path]) -> list[StillRef]:
                 f"{folder} is no training folder: it needs the folders images/ and masks/, "
                 "with files of the same names."
             )
-        mask_of = {p.stem: p for p in masks.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES}
+        mask_of = _images_by_stem(masks)
+        ignore_of = _images_by_stem(folder / "ignore")
         refs += [
-            StillRef(f"{folder.name}/{p.stem}", p, mask_of[p.stem])
+            StillRef(f"{folder.name}/{p.stem}", p, mask_of[p.stem], ignore_of.get(p.stem))
             for p in sorted(images.iterdir())
             if p.suffix.lower() in IMAGE_SUFFIXES and p.stem in mask_of
         ]
@@ -80,6 +84,13 @@ def find_stills(folders: Iterable[Path]) -> list[StillRef]:
     if not refs:
         raise EarvidError("No photo in the training folders has a mask of the same name.")
     return refs
+
+
+def _images_by_stem(folder: Path) -> dict[str, Path]:
+    """The images of a folder by their names; none where there is no such folder."""
+    if not folder.is_dir():
+        return {}
+    return {p.stem: p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES}
 
 
 def split(
@@ -116,6 +127,12 @@ def load_still(ref: StillRef) -> Still | None:
     Raises:
         EarvidError: a file cannot be read, or the two differ in size.
     """
+    still = load_any_still(ref)
+    return still if still.ears else None
+
+
+def load_any_still(ref: StillRef) -> Still:
+    """Decode a photo and its mask, whether or not there is an ear; see :func:`load_still`."""
     image = cv2.imread(str(ref.image), cv2.IMREAD_COLOR)
     mask = cv2.imread(str(ref.mask), cv2.IMREAD_GRAYSCALE)
     if image is None or mask is None:
@@ -126,8 +143,6 @@ def load_still(ref: StillRef) -> Still | None:
     # Compression blurs a mask's edge into all values; elsewhere anything but 0 is ear.
     floor = 127 if ref.mask.suffix.lower() in (".jpg", ".jpeg") else 0
     ears = _separate(np.asarray(mask, np.uint8) > floor)
-    if not ears:
-        return None
     rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
     return Still(ref.name, rgb, ears)
 
