@@ -20,6 +20,7 @@ from earvid.prompt import path_beside
 if TYPE_CHECKING:
     from earvid.detect import Candidate, Judgment
     from earvid.detect.choose import Verifier
+    from earvid.detect.verify import Check
     from earvid.video import Clip
 
 SHOWN = 3  # keyframes of an ear that are listed
@@ -89,7 +90,7 @@ def command(
             say(f"The candidates are drawn in {png}.")
     if not taken:
         if ears:
-            say(refusal(clip, ears))
+            say(refusal(clip, judged))
         return 1
     if save_prompt is not None:
         keep(prompt_of(clip, judged, detector).prompt, save_prompt, overwrite=overwrite)
@@ -108,7 +109,7 @@ def _second_look() -> Verifier:
     def verifier() -> Verifier:
         return second_look(load_model(DEFAULT_MODEL), TrackSettings())
 
-    def verify(clip: Clip, candidate: Candidate) -> bool:
+    def verify(clip: Clip, candidate: Candidate) -> Check:
         return verifier()(clip, candidate)
 
     return verify
@@ -126,7 +127,7 @@ def _print(clip: Path, judged: Sequence[Judgment], as_json: bool) -> None:
                 box = ",".join(f"{value:g}" for value in c.box)
                 click.echo(
                     f"{c.name:10} {c.frame:6d} {c.time:8.2f}  {c.confidence:10.2f} "
-                    f"{one.ear.confidence:9.2f} {c.quality:8.2f}  {box:27}  {_taken(one, c)}"
+                    f"{one.confidence:9.2f} {c.quality:8.2f}  {box:27}  {_taken(one, c)}"
                 )
 
 
@@ -138,7 +139,7 @@ def _taken(one: Judgment, candidate: Candidate) -> str:
         return f"no: {one.why}"
     if one.keyframe != candidate:
         return f"no: frame {one.keyframe.frame} is"
-    return "yes" if one.ear.confidence >= SURE else "yes, but weak: look at it"
+    return "yes" if one.confidence >= SURE else "yes, but weak: look at it"
 
 
 def _say_next(clip: Path, saved: Path | None) -> None:
@@ -166,8 +167,8 @@ def _document(clip: Path, judged: Sequence[Judgment]) -> dict[str, Any]:
         "ears": [
             {
                 "name": one.ear.name,
-                "confidence": round(one.ear.confidence, 4),
-                "certain": one.ear.confidence >= SURE,
+                "confidence": round(one.confidence, 4),
+                "certain": one.confidence >= SURE,
                 "taken": one.keyframe is not None,
                 "why": one.why or None,
                 "seen": one.ear.seen,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from earvid.detect.detector import Box, EarDetector
+from earvid.detect.detector import Box, EarDetector, Side
 from earvid.detect.linking import Ear, link
-from earvid.detect.sampling import Sighting, look, nearby, spread
+from earvid.detect.sampling import Sighting, between, look, nearby, spread
 from earvid.video import Clip
 
 _REFINED = 4  # ears that are looked at more closely
 _PROFILE = 0.55  # width over height of an ear seen from the side, about
 _FAINT = 0.15  # confidence below which an ear is not worth a mention
+_LIKELY = 0.3  # the same, for whose sake more frames are looked at
 _CUT = 0.35  # what an ear at the frame's border is worth
 Progress = Callable[[int, int], None]
 
@@ -55,19 +56,34 @@ class FoundEar:
     """An ear of a clip.
 
     Args:
-        name: ``left``, ``right``, ``left_2`` …
+        side: the person's ``left`` or ``right`` ear.
+        person: whose it is, from 0.
         confidence: probability-like, from its best sightings over the clip; see
             :attr:`Ear.confidence`.
         seen: frames on which it was seen, of those looked at.
         candidates: its keyframes, the best first.
-        beside: name of the other ear of the same head, where both were seen on one frame.
+        beside: whether the other ear of the same head was seen on one of the frames, too.
+        rejected: why it is no ear that could be tracked, in a few words; see :attr:`Ear.rejected`.
     """
 
-    name: str
+    side: Side
+    person: int
     confidence: float
     seen: int
     candidates: tuple[Candidate, ...]
-    beside: str = ""
+    beside: bool = False
+    rejected: str = ""
+
+    @property
+    def name(self) -> str:
+        """``left``, ``right``, and of further people ``left_2``, ``right_2`` and so on."""
+        return ear_name(self.side, self.person)
+
+    def named(self, person: int) -> FoundEar:
+        """The same ear, of a person of another number."""
+        name = ear_name(self.side, person)
+        renamed = tuple(replace(candidate, name=name) for candidate in self.candidates)
+        return replace(self, person=person, candidates=renamed)
 
     @property
     def best(self) -> Candidate:
@@ -75,10 +91,18 @@ class FoundEar:
         return self.candidates[0]
 
 
+def ear_name(side: Side, person: int) -> str:
+    """The name of an ear: its side, and from the second person on whose it is."""
+    return f"{side}_{person + 1}" if person else side
+
+
 def find_ears(
     clip: Clip, detector: EarDetector, *, progress: Progress | None = None
 ) -> tuple[FoundEar, ...]:
-    """Look for ears on at most 24 frames spread over a clip, and on a few more around the best.
+    """Look for ears on frames spread over a clip, where things move, and around the best.
+
+    At most 24 frames are spread; up to as many follow where an ear appears, vanishes or moves by
+    more than itself between two of them; and a few around the best sight of each ear.
 
     Args:
         clip: an open clip; one frame of it is in memory at a time.
@@ -86,17 +110,27 @@ def find_ears(
         progress: called with frames looked at and frames to look at.
 
     Returns:
-        The ears, the most certain first; none where nothing looks like one.
+        The ears, the most certain first, then what was rejected; none where nothing looks like one.
     """
-    first = spread(len(clip))
-    seen = _look_with(clip, first, detector, progress, 0)
-    ears = link(seen, len(first))
-    more = tuple(
-        sorted({f for ear in ears[:_REFINED] for f in nearby(_best(ear).frame, len(clip), first)})
-    )
-    seen += _look_with(clip, more, detector, progress, len(first))
-    ears = link(seen, len(first) + len(more))
+    frames = spread(len(clip))
+    seen = _look_with(clip, frames, detector, progress, 0)
+    for wanted in (_unsettled, _around_the_best):
+        more = wanted(link(seen, len(frames)), frames, len(clip))
+        seen += _look_with(clip, more, detector, progress, len(frames))
+        frames = tuple(sorted({*frames, *more}))
+    ears = link(seen, len(frames))
     return tuple(_found(ear) for ear in ears if ear.confidence >= _FAINT)
+
+
+def _unsettled(ears: Sequence[Ear], frames: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Frames between two that were looked at and do not tell how the one leads to the other."""
+    likely = [ear for ear in ears if not ear.rejected and ear.confidence >= _LIKELY]
+    return between(likely, frames)
+
+
+def _around_the_best(ears: Sequence[Ear], frames: tuple[int, ...], count: int) -> tuple[int, ...]:
+    best = [_best(ear).frame for ear in ears[:_REFINED] if not ear.rejected]
+    return tuple(sorted({f for frame in best for f in nearby(frame, count, frames)}))
 
 
 def _look_with(
@@ -120,7 +154,7 @@ def _found(ear: Ear) -> FoundEar:
             Candidate(
                 s.frame,
                 s.time,
-                ear.name,
+                ear_name(ear.side, ear.person),
                 rounded(s.found.box),
                 s.found.confidence,
                 quality(s, ear.sightings),
@@ -129,7 +163,15 @@ def _found(ear: Ear) -> FoundEar:
         ),
         key=lambda c: (-c.quality, c.frame),
     )
-    return FoundEar(ear.name, ear.confidence, len(ear.sightings), tuple(candidates), ear.beside)
+    return FoundEar(
+        ear.side,
+        ear.person,
+        ear.confidence,
+        len(ear.sightings),
+        tuple(candidates),
+        ear.beside,
+        ear.rejected,
+    )
 
 
 def quality(sighting: Sighting, all_of_ear: Sequence[Sighting]) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from earvid.detect.candidates import Candidate, FoundEar, Progress, find_ears
 from earvid.detect.detector import EarDetector, Side
+from earvid.detect.verify import Check
 from earvid.errors import NoEarError
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.video import Clip
@@ -24,15 +25,16 @@ Such an ear of a confidence below :data:`SURE` is a weak find, and whoever tells
 """
 
 MOST_EARS = 8  # a crowd would take memory and time that nobody asked for
-_TRIES = 3  # keyframes of an ear that are shown to the tracking model
+_TRIES = 3  # keyframes of an ear that are looked at twice
 _NAMED = 3  # candidates that a refusal names
+_CLOSE = 0.15  # confidence below which a candidate is not worth a command
 
 
 class Verifier(Protocol):
-    """The second look: whether the model that is to track sees an ear in the box, too."""
+    """The second look: what the models that are to follow an ear make of a keyframe."""
 
-    def __call__(self, clip: Clip, candidate: Candidate) -> bool:
-        """Whether the candidate is believable."""
+    def __call__(self, clip: Clip, candidate: Candidate) -> Check:
+        """What they make of it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Wanted:
 
     def of(self, found: Sequence[FoundEar]) -> list[FoundEar]:
         """The ears of the side that is asked for."""
-        return [e for e in found if self.only in (None, e.name.split("_")[0])]
+        return [ear for ear in found if self.only in (None, ear.side)]
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,21 @@ class Judgment:
     Args:
         ear: the ear.
         keyframe: where it is prompted; None if it is left out.
+        confidence: probability that it is an ear, after the second look if there was one.
         why: it is left out, in a few words.
+        could_be: whether it is left out for want of confidence alone.
     """
 
     ear: FoundEar
     keyframe: Candidate | None
+    confidence: float
     why: str = ""
+    could_be: bool = False
+
+    @property
+    def best(self) -> Candidate:
+        """The keyframe that it has, or would have."""
+        return self.keyframe or self.ear.best
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,24 +140,58 @@ def judge_ears(
     verifier: Verifier | None = None,
     wanted: Wanted = Wanted(),
 ) -> tuple[Judgment, ...]:
-    """Decide which ears are tracked unasked, the most certain first; see :func:`find_prompt`."""
+    """Decide which ears are tracked unasked, the most certain first; see :func:`find_prompt`.
+
+    People are numbered anew: those with two ears that are taken first, then those with one, then
+    those of whom none is, the most certain first in each.
+    """
     judged: list[Judgment] = []
     for ear in ears:
-        taken = {one.ear.name for one in judged if one.keyframe is not None}
+        taken = [one.ear for one in judged if one.keyframe is not None]
         judged.append(_judgment(clip, ear, taken, verifier, wanted))
-    return tuple(judged)
+    return tuple(_numbered(judged))
 
 
 def _judgment(
-    clip: Clip, ear: FoundEar, taken: Collection[str], verifier: Verifier | None, wanted: Wanted
+    clip: Clip, ear: FoundEar, taken: Sequence[FoundEar], verifier: Verifier | None, wanted: Wanted
 ) -> Judgment:
-    needed = SURE_BESIDE if ear.beside in taken else SURE
-    if ear.confidence < needed:
-        return Judgment(ear, None, f"below {needed:g} over the clip")
+    if ear.rejected:
+        return Judgment(ear, None, ear.confidence, ear.rejected)
+    beside = ear.beside and any(one.person == ear.person for one in taken)
+    needed = SURE_BESIDE if beside else SURE
+    if ear.confidence < _CLOSE:
+        return Judgment(ear, None, ear.confidence, f"below {needed:g} over the clip")
     if len(taken) >= wanted.ears:
-        return Judgment(ear, None, f"{wanted.ears} others are more certain")
-    keyframe = _believable(clip, ear, verifier)
-    return Judgment(ear, keyframe, "" if keyframe else "the tracking model sees no ear there")
+        many = f"{wanted.ears} others are more certain"
+        return Judgment(ear, None, ear.confidence, many, could_be=True)
+    if verifier is None:
+        tries = [(ear.confidence, ear.best, True)]
+    else:
+        looked = [(c, verifier(clip, c)) for c in ear.candidates[:_TRIES]]
+        tries = [(check.confidence(ear.confidence), c, check.is_seen) for c, check in looked]
+    confidence, keyframe, is_seen = max(tries, key=lambda one: (one[2], one[0]))
+    if not is_seen:
+        return Judgment(ear, None, min(confidence, needed), "the tracking model sees no ear there")
+    if confidence < needed:
+        why = f"below {needed:g} at a second look"
+        return Judgment(ear, None, confidence, why, could_be=confidence >= _CLOSE)
+    return Judgment(ear, keyframe, confidence)
+
+
+def _numbered(judged: Sequence[Judgment]) -> list[Judgment]:
+    """Number the people anew, so that those who are tracked come first and leave no gap."""
+    taken = [one.ear.person for one in judged if one.keyframe is not None]
+    order = list(dict.fromkeys([*taken, *(one.ear.person for one in judged)]))
+    order.sort(key=lambda person: -taken.count(person))
+    numbers = {person: n for n, person in enumerate(order)}
+    return [_renamed(one, numbers[one.ear.person]) for one in judged]
+
+
+def _renamed(one: Judgment, person: int) -> Judgment:
+    ear = one.ear.named(person)
+    if one.keyframe is None:
+        return replace(one, ear=ear)
+    return replace(one, ear=ear, keyframe=replace(one.keyframe, name=ear.name))
 
 
 def prompt_of(
@@ -157,41 +202,36 @@ def prompt_of(
     Raises:
         NoEarError: no ear is taken.
     """
-    chosen = [(one.ear, one.keyframe) for one in judged if one.keyframe is not None]
+    chosen = [one for one in judged if one.keyframe is not None]
     if not chosen:
-        raise NoEarError(refusal(clip, [one.ear for one in judged]))
+        raise NoEarError(refusal(clip, judged))
     objects = tuple(
-        ObjectPrompt(id=n, name=ear.name, frames={key.frame: FramePrompt(box=key.box)})
-        for n, (ear, key) in enumerate(chosen, 1)
+        ObjectPrompt(
+            id=n, name=one.ear.name, frames={one.best.frame: FramePrompt(box=one.best.box)}
+        )
+        for n, one in enumerate(chosen, 1)
     )
     return FoundPrompt(
         Prompt(objects),
-        tuple(key for _, key in chosen),
-        tuple(ear.confidence for ear, _ in chosen),
+        tuple(one.best for one in chosen),
+        tuple(one.confidence for one in chosen),
         note(detector, wanted, chosen),
     )
 
 
-def _believable(clip: Clip, ear: FoundEar, verifier: Verifier | None) -> Candidate | None:
-    tries = ear.candidates[:_TRIES]
-    return next((c for c in tries if verifier is None or verifier(clip, c)), None)
-
-
-def note(
-    detector: EarDetector, wanted: Wanted, chosen: Sequence[tuple[FoundEar, Candidate]]
-) -> dict[str, Any]:
+def note(detector: EarDetector, wanted: Wanted, chosen: Sequence[Judgment]) -> dict[str, Any]:
     """What a store's provenance says of a prompt that was found."""
     return {
         **origin(detector, wanted),
         "ears": [
             {
-                "name": ear.name,
-                "confidence": round(ear.confidence, 4),
-                "seen": ear.seen,
-                "keyframe": key.frame,
-                "quality": round(key.quality, 4),
+                "name": one.ear.name,
+                "confidence": round(one.confidence, 4),
+                "seen": one.ear.seen,
+                "keyframe": one.best.frame,
+                "quality": round(one.best.quality, 4),
             }
-            for ear, key in chosen
+            for one in chosen
         ],
     }
 
@@ -201,18 +241,26 @@ def origin(detector: EarDetector, wanted: Wanted) -> dict[str, Any]:
     return {"detector": detector.sha256, "most_ears": wanted.ears, "only": wanted.only}
 
 
-def refusal(clip: Path, ears: Sequence[FoundEar]) -> str:
-    """Say why nothing is tracked, and what to type instead."""
-    if not ears:
-        return f"No ear was found in {clip}: give --box X0,Y0,X1,Y1 --keyframe N, or --prompt FILE."
-    best = [ear.best for ear in ears[:_NAMED]]
+def refusal(clip: Path, judged: Sequence[Judgment]) -> str:
+    """Say why nothing is tracked, and what to type instead.
+
+    A command is named only for what lacks nothing but confidence: not for what no model takes for
+    an ear, which may be a hand or a face.
+    """
+    where = "give --box X0,Y0,X1,Y1 --keyframe N, or --prompt FILE."
+    if not judged:
+        return f"No ear was found in {clip}: {where}"
     told = "; ".join(
-        f"{c.name} on frame {c.frame} at {box_text(c)} with confidence {ear.confidence:.2f}"
-        for c, ear in zip(best, ears, strict=False)
+        f"{one.ear.name} on frame {one.best.frame} at {box_text(one.best)}, confidence "
+        f"{one.confidence:.2f}: {one.why}"
+        for one in judged[:_NAMED]
     )
+    close = next((one for one in judged if one.could_be), None)
+    if close is None:
+        return f"No ear was found in {clip} ({told}): if there is one, {where}"
     return (
-        f"No ear in {clip} is certain enough to be tracked unasked ({told}); "
-        f"if one is right, run: {command_for(clip, best[0])}"
+        f"No ear in {clip} is certain enough to be tracked unasked ({told}); if "
+        f"{close.ear.name} is right, run: {command_for(clip, close.best)}"
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -61,6 +63,44 @@ def nearby(frame: int, frames: int, looked_at: Iterable[int]) -> tuple[int, ...]
     steps = np.linspace(-reach, reach, NEARBY + 1).round().astype(int)
     wanted = {frame + int(step) for step in steps}
     return tuple(sorted(i for i in wanted - set(looked_at) if 0 <= i < frames))
+
+
+def between(ears: Iterable[Chain], looked_at: Sequence[int]) -> tuple[int, ...]:
+    """Frames in the middle between two that were looked at, where an ear is not simply the same.
+
+    It appears or vanishes there, or moves by more than its own height.
+
+    Args:
+        ears: with their sightings, in the order of the frames.
+        looked_at: ascending.
+
+    Returns:
+        at most :data:`SPREAD` frames, ascending; of more, every second, third and so on.
+    """
+    wanted: set[int] = set()
+    for ear in ears:
+        seen = {s.frame: s for s in ear.sightings}
+        for one, other in pairwise(looked_at):
+            a, b = seen.get(one), seen.get(other)
+            if (a is None and b is None) or other - one < 2:
+                continue
+            if a is None or b is None or _moves(a, b):
+                wanted.add((one + other) // 2)
+    ordered = sorted(wanted)
+    return tuple(ordered[:: -(-len(ordered) // SPREAD) or 1])
+
+
+class Chain(Protocol):
+    """An ear, or what may be one, over time."""
+
+    @property
+    def sightings(self) -> Sequence[Sighting]:
+        """In the order of the frames."""
+
+
+def _moves(one: Sighting, other: Sighting) -> bool:
+    way = np.hypot(*np.subtract(one.center, other.center))
+    return bool(way > (one.height + other.height) / 2)
 
 
 def look(clip: Clip, frames: Sequence[int], detector: EarDetector) -> list[Sighting]:
