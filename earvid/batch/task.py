@@ -71,7 +71,7 @@ class Tracker:
         end = time.monotonic() + (PATIENCE if attempt > 1 else 0.0)
         while True:
             try:
-                return self._run(entry, progress)
+                return self.track(entry, progress)
             except Exception as error:
                 if not isinstance(error, StoreBusyError) or time.monotonic() >= end:
                     return failed(entry, self.job.sentence(error))
@@ -90,12 +90,24 @@ class Tracker:
             self._model = self.job.settings.load()
         return self._model
 
-    def _run(self, entry: Entry, progress: Progress | None) -> ClipResult:
+    def track(
+        self, entry: Entry, progress: Progress | None = None, *, unprompted: bool = False
+    ) -> ClipResult:
+        """Track a clip, or go on with it.
+
+        Args:
+            entry: the clip.
+            progress: called with frames done and frames in all.
+            unprompted: find the ears, whatever prompt lies beside the clip.
+
+        Raises:
+            EarvidError: it cannot be tracked.
+        """
         from earvid.pipeline import track
 
         _check(entry)
         job = self.job
-        prompt, note = given_prompt(entry), None
+        prompt, note = None if unprompted else given_prompt(entry), None
         if prompt is None:
             prompt, note = self._find(entry)
         report = track(

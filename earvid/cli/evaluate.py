@@ -12,6 +12,7 @@ MEASURED = {
     "landmarks": "Measure how well landmarks are followed, on clips with exact truth.",
     "memory": "Compare the memory policies on clips with exact truth.",
     "roi": "Compare crop sizes, their smoothing, and input sizes on clips with truth.",
+    "wild": "Track clips without a prompt, and count ears that are two, none, or missed.",
     "bench": "Compare speed and memory with stock SAM 2, in one go on one machine.",
 }
 

@@ -97,6 +97,9 @@ class Workshop:
         for name in ("a", "b"):
             shutil.copy(self.clip(LENGTHS[0]), to / "clips" / f"{name}.mp4")
             prompt_at(0).save(to / "clips" / f"{name}.prompt.json")
+            (to / "clips" / "ears.json").write_text(
+                '{"clips": {"a.mp4": {"ears": [0, 1]}, "b.mp4": {"ears": [0, 1]}}}'
+            )
             if text.startswith("earvid qc"):
                 shutil.copytree(self.store(LENGTHS[0]), to / "clips" / f"{name}.earvid.zarr")
 
