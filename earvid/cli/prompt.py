@@ -47,13 +47,13 @@ def command(
 ) -> int:
     """Find the ears of a CLIP and list their best keyframes, without tracking.
 
-    Confidence is the probability that the box holds an ear, and over clip that of the ear from its
-    best frames, which 'earvid track' tells; quality also counts how sharp, large and turned to the
-    camera it is.
+    Confidence is the probability that the box holds an ear, by the detector alone, and over clip
+    that of the ear, after its default model and the landmark model had a second look, which
+    'earvid track' tells; quality also counts how sharp, large and turned to the camera it is.
 
     Taken is what 'earvid track' would take without a prompt: ears of 0.5 or more over the clip, or
-    0.3 for the second ear of a head, that its default model sees, too. Below 0.5 a find is weak.
-    Ends with 1 when none would be taken.
+    0.3 for the second ear of a head, at most one left and one right ear of each. Below 0.5 a find
+    is weak. Of what is not taken, the reason is told. Ends with 1 when none would be taken.
 
     \b
     Examples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +25,8 @@ Such an ear of a confidence below :data:`SURE` is a weak find, and whoever tells
 """
 
 MOST_EARS = 8  # a crowd would take memory and time that nobody asked for
-_TRIES = 3  # keyframes of an ear that are looked at twice
+_TRIES = 4  # keyframes of an ear that are looked at twice, if the first do not convince
+_APART = 12  # such keyframes are a twelfth of the clip apart: another pose, or another scene
 _NAMED = 3  # candidates that a refusal names
 _CLOSE = 0.15  # confidence below which a candidate is not worth a command
 
@@ -160,22 +161,44 @@ def _judgment(
     beside = ear.beside and any(one.person == ear.person for one in taken)
     needed = SURE_BESIDE if beside else SURE
     if ear.confidence < _CLOSE:
-        return Judgment(ear, None, ear.confidence, f"below {needed:g} over the clip")
+        return _too_faint(Judgment(ear, ear.best, ear.confidence), needed)
     if len(taken) >= wanted.ears:
         many = f"{wanted.ears} others are more certain"
         return Judgment(ear, None, ear.confidence, many, could_be=True)
     if verifier is None:
-        tries = [(ear.confidence, ear.best, True)]
-    else:
-        looked = [(c, verifier(clip, c)) for c in ear.candidates[:_TRIES]]
-        tries = [(check.confidence(ear.confidence), c, check.is_seen) for c, check in looked]
-    confidence, keyframe, is_seen = max(tries, key=lambda one: (one[2], one[0]))
-    if not is_seen:
-        return Judgment(ear, None, min(confidence, needed), "the tracking model sees no ear there")
-    if confidence < needed:
-        why = f"below {needed:g} at a second look"
-        return Judgment(ear, None, confidence, why, could_be=confidence >= _CLOSE)
-    return Judgment(ear, keyframe, confidence)
+        first = Judgment(ear, ear.best, ear.confidence)
+        return first if ear.confidence >= needed else _too_faint(first, needed)
+    judged: list[Judgment] = []
+    for candidate in _spread(ear.candidates, len(clip)):
+        check = verifier(clip, candidate)
+        one = Judgment(ear, candidate, check.confidence(ear.confidence))
+        if check.is_seen and one.confidence >= needed:
+            return one
+        judged.append(_too_faint(one, needed) if check.is_seen else _unseen(one, needed))
+    return max(judged, key=lambda one: (one.could_be, one.confidence))
+
+
+def _spread(candidates: Sequence[Candidate], frames: int) -> Iterator[Candidate]:
+    """The best candidates, each away from those before it, so that not all show one mistake."""
+    kept: list[Candidate] = []
+    for candidate in candidates:
+        if len(kept) == _TRIES:
+            return
+        if all(abs(candidate.frame - one.frame) * _APART >= frames for one in kept):
+            kept.append(candidate)
+            yield candidate
+
+
+def _too_faint(one: Judgment, needed: float) -> Judgment:
+    close = one.confidence >= _CLOSE
+    return replace(one, keyframe=None, why=f"its confidence is below {needed:g}", could_be=close)
+
+
+def _unseen(one: Judgment, needed: float) -> Judgment:
+    # However sure the detector may be, nobody is told more than what is not enough.
+    confidence = min(one.confidence, needed)
+    return replace(one, keyframe=None, confidence=confidence,
+                   why="the tracking model sees no ear there")  # fmt: skip
 
 
 def _numbered(judged: Sequence[Judgment]) -> list[Judgment]:

@@ -21,7 +21,7 @@ _AGREEMENT = 0.4  # IoU of the mask's box with the prompted one below which it m
 
 # Logistic regression over the ears and other things that the detector found on real photos and
 # clips; checkpoints/EAR_DETECTOR_CARD.md says on which, and how well calibrated it is.
-_BIAS, _DETECTED, _SCORED, _AGREED, _PLACED = -3.0, 1.0, 3.0, 1.0, 0.5
+_BIAS, _DETECTED, _SCORED, _AGREED, _PLACED = 0.53, 2.05, 1.3, 0.42, 0.33
 _TINY = 8.0  # pixels of a mask's longer side in which nobody could place a landmark
 _EDGE = 0.02  # probabilities are kept so far from 0 and 1 before their log odds are taken
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from earvid.detect.calibration import fit_confidence
-from earvid.detect.detector import EarDetector
+from earvid.detect.detector import EarDetector, load_detector
 from earvid.detect.evaluate import DetectionScores, score_detector
 from earvid.detect.network import DetectorConfig, EarNetwork
 from earvid.errors import EarvidError
@@ -21,6 +21,7 @@ from earvid.models.weights import load_into, read_weights, save_weights
 from earvid.prefetch import Prefetch
 from earvid.train.detector_look import sample_sheet, truths
 from earvid.train.detector_loss import detector_loss, make_targets
+from earvid.train.detector_mining import false_alarms
 from earvid.train.detector_photos import Photo, drawn_photos
 from earvid.train.detector_scenes import Scene, SceneMaker, SceneSettings
 from earvid.train.optimizer import adamw
@@ -86,7 +87,8 @@ class DetectorTrainer:
         held_out: photos to validate on, and to fit the confidence on.
         config: the architecture.
         trunk: ImageNet weights of EfficientNet-Lite0, for a new run.
-        start: weights of an earlier detector to begin a new run with, instead.
+        start: weights of an earlier detector to begin a new run with, instead; what it takes for
+            ears in the photos, and is none, is shown more often.
         log: receives one line of text at a time.
 
     Raises:
@@ -110,6 +112,9 @@ class DetectorTrainer:
         self.run, self.settings, self.config, self._log = run, settings, config, log
         self.held_out = list(held_out)
         self.maker = _scene_maker(groups, settings)
+        if start is not None:
+            self.maker.alarms = false_alarms(load_detector(start), self.maker.photos)
+            log(f"false alarms in {len(self.maker.alarms)} photos are shown again")
         self.network = self._new_network(trunk, start)
         self.optimizer = self._new_optimizer()
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}

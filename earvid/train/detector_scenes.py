@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -32,6 +32,7 @@ class SceneSettings:
         empty: share of scenes without any ear.
         covered: share of photos whose ears are hidden under their surroundings.
         occluded: share of scenes with things in front.
+        alarms: share of photos with ears that are shown for what else in them was taken for one.
         rotation: of a photo, degrees, one deviation.
     """
 
@@ -41,6 +42,7 @@ class SceneSettings:
     empty: float = 0.1
     covered: float = 0.08
     occluded: float = 0.3
+    alarms: float = 0.4
     rotation: float = 9.0
 
 
@@ -101,6 +103,10 @@ class SceneMaker:
         shares: how often each kind is taken.
         settings: what scenes are made of.
         seed: of all randomness.
+
+    Attributes:
+        alarms: what an earlier detector took for ears, by the ``id`` of the photo; see
+            :mod:`earvid.train.detector_mining`.
     """
 
     def __init__(
@@ -115,6 +121,12 @@ class SceneMaker:
         weights = np.array([share for _, share in kept])
         self._shares = weights / weights.sum()
         self.settings, self.seed = settings, seed
+        self.alarms: Mapping[int, Sequence[tuple[float, float, float, float]]] = {}
+
+    @property
+    def photos(self) -> list[Photo]:
+        """All photos that scenes are made of."""
+        return [photo for group in self._groups for photo in group]
 
     def scene(self, index: int) -> Scene:
         """Make scene number ``index``."""
@@ -198,7 +210,10 @@ class SceneMaker:
         return np.vstack([np.column_stack([linear, shift]), [0, 0, 1]]), flip
 
     def _anchor(self, rng: np.random.Generator, photo: Photo) -> tuple[float, float, float, float]:
-        """The box of one of the photo's ears, or of a place where one could be."""
+        """The box of one of the photo's ears, or of what was taken for one, or could be."""
+        alarms = self.alarms.get(id(photo), ())
+        if alarms and (not photo.ears or rng.random() < self.settings.alarms):
+            return alarms[int(rng.integers(len(alarms)))]
         if photo.ears:
             return ear_box(photo.ears[rng.integers(len(photo.ears))])
         # As large beside the photo as ears in photos of heads mostly are.

@@ -185,7 +185,7 @@ SEEN, UNSEEN = Check(0.8, 0.8, 0.8), Check(0.8, 0.1, 0.0)
 
 
 def decide(ears, check=lambda clip, candidate: SEEN):
-    return judge_ears(None, ears, verifier=check)
+    return judge_ears(range(30), ears, verifier=check)
 
 
 def test_people_who_are_tracked_are_numbered_without_a_gap():
