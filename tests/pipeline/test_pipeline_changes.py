@@ -107,7 +107,7 @@ class Made:
             first, last = min(self.keyframes), max(self.keyframes)
             back = t < first or (self.backwards and t < last)
             memory[t, 0] = [first, t + 1 if back else t - 1, t + 2 if back else t - 2]
-        return SimpleNamespace(area=area, memory=memory)
+        return SimpleNamespace(area=area, memory=memory, duplicate_of=np.zeros_like(area, np.uint8))
 
 
 def frames_of(ranges):
