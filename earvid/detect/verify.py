@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from earvid.detect.candidates import Candidate
 from earvid.detect.detector import overlaps
 from earvid.landmarks.guess import LandmarkModel, load_landmark_model
 from earvid.models import LoadedModel
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
+from earvid.recognize import EarRecognizer, load_recognizer
 from earvid.tracker import RoiSettings, Session, label_frame
 from earvid.tracker.results import mask_box
 from earvid.video import Clip
@@ -21,7 +23,7 @@ _AGREEMENT = 0.4  # IoU of the mask's box with the prompted one below which it m
 
 # Logistic regression over the ears and other things that the detector found on real photos and
 # clips; checkpoints/EAR_DETECTOR_CARD.md says on which, and how well calibrated it is.
-_BIAS, _DETECTED, _SCORED, _AGREED, _PLACED = 0.53, 2.05, 1.3, 0.42, 0.33
+_BIAS, _DETECTED, _SCORED, _AGREED, _PLACED = -0.72, 1.16, 1.3, 0.99, 0.23
 _TINY = 8.0  # pixels of a mask's longer side in which nobody could place a landmark
 _EDGE = 0.02  # probabilities are kept so far from 0 and 1 before their log odds are taken
 
@@ -35,16 +37,26 @@ class Check:
         agreement: IoU of the mask's box with the prompted one.
         landmarks: probability that the landmark model places its points right, which it does on
             ears alone.
+        description: ``(D,)`` what it looks like, by the recognizer; None if nobody asked.
+        same: cosine of two descriptions from which they are of one ear.
     """
 
     score: float
     agreement: float
     landmarks: float
+    description: NDArray[np.float32] | None = field(default=None, compare=False)
+    same: float = field(default=1.0, compare=False)
 
     @property
     def is_seen(self) -> bool:
         """Whether the tracking model sees an ear, too, and the mask fills the box."""
         return self.score >= _SCORE and self.agreement >= _AGREEMENT
+
+    def is_like(self, other: Check) -> bool:
+        """Whether both are of the same ear, as far as the recognizer can tell."""
+        if self.description is None or other.description is None:
+            return False
+        return float(np.dot(self.description, other.description)) >= self.same
 
     def confidence(self, detected: float) -> float:
         """Probability that an ear is there, all told.
@@ -70,23 +82,27 @@ def _logit(p: float) -> float:
 class TrackerVerifier:
     """Prompts a tracking model with a candidate's box, and looks for landmarks in its mask.
 
+    Landmark model and recognizer are those that ship, loaded when they are needed.
+
     Args:
         model: the model that is to track.
         roi: as it will track: with a crop, or ``None`` for whole frames.
-        landmarks: the landmark model; the one that ships is loaded when it is needed.
     """
 
     def __init__(
         self,
         model: LoadedModel,
         roi: RoiSettings | None = RoiSettings(),  # noqa: B008 - frozen
-        landmarks: LandmarkModel | None = None,
     ) -> None:
-        self._model, self._roi, self._given = model, roi, landmarks
+        self._model, self._roi = model, roi
 
     @cached_property
     def _landmarks(self) -> LandmarkModel:
-        return self._given or load_landmark_model(device=self._model.device)
+        return load_landmark_model(device=self._model.device)
+
+    @cached_property
+    def _recognizer(self) -> EarRecognizer:
+        return load_recognizer(device=self._model.device)
 
     def __call__(self, clip: Clip, candidate: Candidate) -> Check:
         """What the models make of a candidate."""
@@ -106,4 +122,10 @@ class TrackerVerifier:
         if max(found[2] - found[0], found[3] - found[1]) < _TINY:
             return Check(float(result.score), agreement, 0.0)
         guess = self._landmarks.guess(frame.image, found, mask=mask)
-        return Check(float(result.score), agreement, float(guess.sure))
+        return Check(
+            float(result.score),
+            agreement,
+            float(guess.sure),
+            self._recognizer.describe(frame.image, found),
+            self._recognizer.same,
+        )

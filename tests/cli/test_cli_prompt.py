@@ -100,12 +100,14 @@ def test_a_store_prompted_by_a_mask_asks_for_it_again(here, capfd):
 def test_prompt_chooses_as_track_does(here, capfd, monkeypatch):
     """An ear on which the tracking model sees none is taken by neither."""
     from earvid.detect import TrackerVerifier
+    from earvid.detect.verify import Check
 
-    monkeypatch.setattr(TrackerVerifier, "__call__", lambda *_: False)
+    monkeypatch.setattr(TrackerVerifier, "__call__", lambda *_: Check(0.2, 0.1, 0.0))
     found = call(capfd, "prompt", "ear.mp4", "--save-prompt", "p.json")
     tracked = call(capfd, "track", "ear.mp4")
     assert found.code == tracked.code == 1 and "\nright" in found.out
-    assert found.lines[-1] == tracked.lines[-1] and "certain enough" in found.lines[-1]
+    assert found.lines[-1] == tracked.lines[-1] and "sees no ear there" in found.lines[-1]
+    assert "earvid track" not in found.lines[-1]  # which would track what is no ear
     assert not Path("p.json").exists()
     for more in ([], ["--json"]):
         assert call(capfd, "prompt", "ear.mp4", *more).code == 1
@@ -199,19 +201,22 @@ def test_prompt_lists_draws_and_saves(here, capfd):
 def test_a_weak_second_ear_is_taken_and_marked(here, capfd, monkeypatch):
     """In 'prompt' and 'track', with what leaves it out."""
     from earvid.detect import Candidate, FoundEar
+    from earvid.detect.verify import Check
 
-    def ear(name, confidence, beside):
-        x = 20 if name == "left" else 60
-        best = Candidate(5, 0.167, name, (x, 20, x + 30, 80), 0.62, 0.5)
-        return FoundEar(name, confidence, 3, (best,), beside)
+    def ear(side, person, confidence, beside=True):
+        x = 20 if side == "left" else 60
+        best = Candidate(5, 0.167, "", (x, 20, x + 30, 80), 0.62, 0.5)
+        return FoundEar(side, person, confidence, 3, (best,), beside).named(person)
 
-    found = (ear("right", 0.9, "left"), ear("left", 0.33, "right"), ear("right_2", 0.4, ""))
+    found = (ear("right", 0, 0.9), ear("left", 0, 0.33), ear("right", 1, 0.4, beside=False))
     for module in ("earvid.detect", "earvid.detect.choose"):
         monkeypatch.setattr(f"{module}.find_ears", lambda *_, **__: found)
-    monkeypatch.setattr("earvid.detect.TrackerVerifier.__call__", lambda *_: True)
+    seen = Check(0.9, 0.9, 0.9)
+    monkeypatch.setattr("earvid.detect.TrackerVerifier.__call__", lambda *_: seen)
+    monkeypatch.setattr(Check, "confidence", lambda _, detected: detected)
     rows = call(capfd, "prompt", "ear.mp4").out.splitlines()
     assert [row.split("  ")[-1] for row in rows] == [
-        "taken", "yes", "yes, but weak: look at it", "no: below 0.5 over the clip"
+        "taken", "yes", "yes, but weak: look at it", "no: its confidence is below 0.5"
     ]  # fmt: skip
     said = call(capfd, "track", "ear.mp4", "--dry-run")
     assert said.lines == [
