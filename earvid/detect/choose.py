@@ -27,8 +27,8 @@ Such an ear of a confidence below :data:`SURE` is a weak find, and whoever tells
 SURE_OTHERS = 0.95
 """The same for an ear of a further person.
 
-Most clips are about one person, and what is found elsewhere is mostly clutter: on 27 real clips, all
-five such finds were no ears, of confidences up to 0.94. Ears of people who are clearly seen reach 0.98.
+Most clips are about one person, and what is found elsewhere is mostly clutter: on 27 real clips,
+all five such finds were no ears, of confidences up to 0.94. Clearly seen ears of others reach 0.98.
 """
 
 MOST_EARS = 8  # a crowd would take memory and time that nobody asked for
