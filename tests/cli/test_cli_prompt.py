@@ -216,7 +216,7 @@ def test_a_weak_second_ear_is_taken_and_marked(here, capfd, monkeypatch):
     monkeypatch.setattr(Check, "confidence", lambda _, detected: detected)
     rows = call(capfd, "prompt", "ear.mp4").out.splitlines()
     assert [row.split("  ")[-1] for row in rows] == [
-        "taken", "yes", "yes, but weak: look at it", "no: its confidence is below 0.5"
+        "taken", "yes", "yes, but weak: look at it", "no: its confidence is below 0.95"
     ]  # fmt: skip
     said = call(capfd, "track", "ear.mp4", "--dry-run")
     assert said.lines == [

@@ -16,8 +16,16 @@ from earvid.errors import ModelError
 from earvid.models import NanoConfig, build_nano, check_quantize, load_model, random_model
 from earvid.models.attention import JoinedAttention
 from earvid.models.folding import fold_norms
-from earvid.models.int8 import ZERO, Int8Conv, Int8Linear, round_activations
+from earvid.models.int8 import (
+    MOST,
+    ZERO,
+    Int8Conv,
+    Int8Linear,
+    most_of_weights,
+    round_activations,
+)
 from earvid.models.nano import ConvTrunk
+from earvid.models.packing import can_pack
 from earvid.models.tuning import tune
 from earvid.prompt import FramePrompt, ObjectPrompt, Prompt
 from earvid.sample import load_truth, sample_path
@@ -105,8 +113,9 @@ def agree(ones, others, least):
 
 def test_bfloat16_gives_nearly_the_same_masks(plain):
     model = load_model(dtype="bfloat16").model
-    assert model.image_encoder.trunk(torch.zeros(1, 3, 256, 256))[0].dtype == torch.bfloat16
-    assert isinstance(model.memory_attention.layers[0].self_attn, JoinedAttention)
+    if can_pack(torch.bfloat16):  # on other processors PyTorch rounds by itself
+        assert model.image_encoder.trunk(torch.zeros(1, 3, 256, 256))[0].dtype == torch.bfloat16
+        assert isinstance(model.memory_attention.layers[0].self_attn, JoinedAttention)
     agree(plain, masks(model), 0.97)
 
 
@@ -135,8 +144,10 @@ def test_random_weights_see_an_object():
 def test_int8_gives_nearly_the_same_masks(plain):
     loaded = load_model(quantize="int8")
     assert not any(isinstance(m, nn.ReLU6) for m in loaded.model.image_encoder.modules())
-    agree(plain, masks(loaded.model), 0.95)
-    agree(plain, masks(load_model(quantize="int8", dtype="bfloat16").model), 0.95)
+    # Processors without VNNI have weights of seven bits, of which less can be asked.
+    least = 0.95 if most_of_weights() == MOST else 0.93
+    agree(plain, masks(loaded.model), least)
+    agree(plain, masks(load_model(quantize="int8", dtype="bfloat16").model), least)
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -18,6 +18,7 @@ from earvid.models.packing import PackedConv, PackedLinear, can_pack, pack_convo
 
 pytestmark = pytest.mark.skipif(not can_pack(), reason="this PyTorch has no oneDNN")
 CLOSE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
+PACKED = [dtype for dtype in CLOSE if can_pack(dtype)]  # not every processor has bfloat16
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def near(one, other, share):
     st.sampled_from([1, 2]),
     st.booleans(),
     st.booleans(),
-    st.sampled_from(list(CLOSE)),
+    st.sampled_from(PACKED),
 )
 @torch.inference_mode()
 def test_a_convolution_with_its_clip(groups, kernel, stride, bias, clipped, dtype):
@@ -61,7 +62,7 @@ def test_a_model_that_would_lose_its_weights_cannot_be_saved_or_copied():
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(1, 40), st.booleans(), st.booleans(), st.sampled_from(list(CLOSE)))
+@given(st.integers(1, 40), st.booleans(), st.booleans(), st.sampled_from(PACKED))
 @torch.inference_mode()
 def test_a_linear_map_with_its_gelu(rows, bias, gelu, dtype):
     torch.manual_seed(0)
